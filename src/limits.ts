@@ -1,0 +1,81 @@
+/**
+ * Every bound and every default, in one place, with their relations asserted. Units are in the names.
+ */
+import assert from 'node:assert';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+export const limits = {
+  /** Wire. */
+  frameBytesMax: 8 * MIB,
+  helloFrameBytesMax: 4 * KIB,
+  bodyBytesMax: 1 * MIB,
+  headerBytesMax: 16 * KIB,
+  headersMax: 64,
+  contentTypeBytesMax: 255,
+  batchMessagesMax: 10_000,
+  queuesPerRequestMax: 16,
+  nameBytesMax: 128,
+  clientNameBytesMax: 128,
+  depthMax: 8,
+  administrationValuesMax: 1_024,
+
+  /** Rules. */
+  queuesMax: 200_000,
+  visibilityMsDefault: 30 * SECOND_MS,
+  visibilityMsMax: 7 * DAY_MS,
+  delayMsMax: 3_660 * DAY_MS,
+  waitMsMax: 10 * MINUTE_MS,
+  priorityMax: 255,
+  creditMax: 100_000,
+  releaseAfterMsDefault: 5 * SECOND_MS,
+  releaseAfterMsMax: 10 * MINUTE_MS,
+  sessionForgetMs: 10 * MINUTE_MS,
+  sessionsMax: 100_000,
+  sessionAnswersMax: 1_024,
+  /** Every loop over messages does at most this many, then lets others go on. */
+  sliceMessagesMax: 1_000,
+
+  /** Connections. */
+  turnBytesMax: 64 * KIB,
+  turnMessagesMax: 512,
+  deliveryFrameBytesMax: 256 * KIB,
+  connectionsMax: 10_000,
+  connectionHeldBytesMax: 8 * MIB,
+  heldBytesMax: 64 * MIB,
+  connectionUnsentBytesMax: 1 * MIB,
+  helloMs: 5 * SECOND_MS,
+  partialFrameMs: 30 * SECOND_MS,
+  pingMs: 10 * SECOND_MS,
+  pingsMissedMax: 3,
+  takersPerConnectionMax: 1_024,
+
+  /** Log. */
+  segmentBytes: 64 * MIB,
+  blockBytesMax: 256 * KIB,
+  batchBytesMax: 4 * MIB,
+  unsyncedBytesMax: 16 * MIB,
+  tailCacheBytes: 64 * MIB,
+  fetchBytesMax: 16 * MIB,
+  compactionTurnBytesMax: 256 * KIB,
+  messageIdJump: 2 ** 20,
+  clockAheadMsMax: DAY_MS,
+  timerMsMax: 60 * MINUTE_MS,
+} as const;
+
+/** A record holds at most one slice of a frame: its messages but for the last end within a turn's bytes. */
+export const recordBytesMax =
+  limits.turnBytesMax + limits.bodyBytesMax + limits.headerBytesMax + 4 * KIB;
+
+assert(limits.frameBytesMax > limits.bodyBytesMax + limits.headerBytesMax);
+assert(limits.batchBytesMax >= 2 * recordBytesMax);
+assert(limits.segmentBytes > 2 * limits.batchBytesMax);
+assert(limits.unsyncedBytesMax > limits.batchBytesMax + recordBytesMax);
+assert(limits.connectionHeldBytesMax > 2 * (limits.bodyBytesMax + limits.headerBytesMax));
+assert(limits.connectionUnsentBytesMax < limits.connectionHeldBytesMax);
+assert(limits.sessionForgetMs >= limits.releaseAfterMsMax);
+assert(limits.timerMsMax < 2 ** 31);
