@@ -29,7 +29,9 @@ export const CODES = {
   QUEUE_EXISTS: { meaning: 'a queue of this name exists already' },
   QUEUE_DELETED: { meaning: 'the queue was deleted while this waited' },
   PAUSED: { meaning: 'the queue is paused for this operation' },
-  STALE_RECEIPT: { meaning: 'the receipt is not valid (any more); the message is still in the queue' },
+  STALE_RECEIPT: {
+    meaning: 'the receipt is not valid (any more); the message is still in the queue',
+  },
   GONE: { meaning: 'the message is not in this queue' },
   CANCELLED: { meaning: 'the request was taken back' },
   BUSY: { meaning: 'too much is open; wait and ask again', passes: true },
@@ -62,7 +64,11 @@ export class WonderqError extends Error {
   readonly field: string | undefined;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: Code, message: string = CODES[code].meaning, options: WonderqErrorOptions = {}) {
+  constructor(
+    code: Code,
+    message: string = CODES[code].meaning,
+    options: WonderqErrorOptions = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.field = options.field;

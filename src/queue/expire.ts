@@ -1,0 +1,178 @@
+/**
+ * What time does: leases and delays end, receives give up waiting, sessions without a connection lose
+ * their leases and are forgotten, and the memory of purged messages is freed. Each call does one slice.
+ */
+import { limits } from '../limits.ts';
+import { DELAYED, GONE } from './chunk.ts';
+import { giveUp } from './deliver.ts';
+import {
+  RETURNED_EXPIRED,
+  type RETURNED_RELEASED,
+  RETURNED_SESSION_LOST,
+  type ReturnedReason,
+} from './journal.ts';
+import type { Lane } from './lane.ts';
+import type { Queue } from './queue.ts';
+import type { Session } from './session.ts';
+import { firstOf } from './sessions.ts';
+import type { State } from './state.ts';
+import { endLease, freeRow, giveBack, ripen } from './transitions.ts';
+
+/** Does one slice of what is due at `nowMs`. Returns whether more is due at once. */
+export function expire(state: State, nowMs: number): boolean {
+  // Purged messages first: a row of theirs is still in the deadlines, but its message is not in a queue.
+  if (state.retired.length > 0) {
+    freeRetired(state);
+    return true;
+  }
+  const isMore = expireRows(state, nowMs);
+  const isWaiting = giveUpWaiting(state, nowMs);
+  const isLosing = loseSessions(state, nowMs);
+  return isMore || isWaiting || isLosing;
+}
+
+/** When `expire` has something to do next; infinity for never. */
+export function nextDueMs(state: State): number {
+  if (state.retired.length > 0) return 0;
+  const grace = firstOf(state.sessions.inGrace);
+  const idle = firstOf(state.sessions.idle);
+  return Math.min(
+    state.leases.deadlines.firstMs,
+    state.takers.deadlines.firstMs,
+    grace === undefined ? Infinity : grace.disconnectedMs + state.options.releaseAfterMs,
+    idle === undefined ? Infinity : idle.disconnectedMs + limits.sessionForgetMs,
+  );
+}
+
+function expireRows(state: State, nowMs: number): boolean {
+  const { deadlines, queues, ids } = state.leases;
+  let current: Queue | undefined;
+  state.ids.clear();
+  for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
+    if (deadlines.firstMs > nowMs) break;
+    const row = deadlines.first;
+    const queue = state.queuesByNumber.get(queues[row]!)!;
+    queue.locate(ids[row]!);
+    const { foundLane, foundChunk, foundIndex } = queue;
+    if (foundChunk!.states[foundIndex] === DELAYED) {
+      ripen(state, queue, foundLane!, foundChunk!, foundIndex);
+      continue;
+    }
+    if (queue !== current) writeReturned(state, current, RETURNED_EXPIRED);
+    current = queue;
+    state.ids.push(ids[row]!);
+    queue.counters.expired += 1;
+    giveBack(state, queue, foundLane!, foundChunk!, foundIndex, 0, true);
+  }
+  writeReturned(state, current, RETURNED_EXPIRED);
+  return deadlines.firstMs <= nowMs;
+}
+
+function writeReturned(state: State, queue: Queue | undefined, reason: ReturnedReason): void {
+  if (queue !== undefined && state.ids.count > 0) {
+    state.journal.returned(queue, reason, 0, state.ids);
+  }
+  state.ids.clear();
+}
+
+function giveUpWaiting(state: State, nowMs: number): boolean {
+  for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
+    const taker = state.takers.firstDue(nowMs);
+    if (taker === undefined) return false;
+    giveUp(state, taker);
+  }
+  return true;
+}
+
+function loseSessions(state: State, nowMs: number): boolean {
+  const { sessions } = state;
+  for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
+    const lost = firstOf(sessions.inGrace);
+    if (lost === undefined || lost.disconnectedMs + state.options.releaseAfterMs > nowMs) break;
+    returnLeases(state, lost, RETURNED_SESSION_LOST, limits.sliceMessagesMax);
+    if (lost.leaseCount > 0) return true;
+    sessions.becomeIdle(lost);
+  }
+  return forgetSessions(state, nowMs);
+}
+
+function forgetSessions(state: State, nowMs: number): boolean {
+  const { sessions } = state;
+  for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
+    const oldest = firstOf(sessions.idle);
+    if (oldest === undefined) return false;
+    const isDue = oldest.disconnectedMs + limits.sessionForgetMs <= nowMs;
+    if (!isDue && sessions.size <= limits.sessionsMax) return false;
+    state.journal.sessionEnded(oldest);
+    sessions.end(oldest);
+  }
+  return true;
+}
+
+/**
+ * Gives back up to `countMax` leases of a session, but for those that `keeps` wants to keep. A record
+ * is about one queue and one slice.
+ */
+export function returnLeases(
+  state: State,
+  session: Session,
+  reason: typeof RETURNED_RELEASED | typeof RETURNED_SESSION_LOST,
+  countMax: number,
+  keeps: (row: number) => boolean = () => false,
+): void {
+  const { leases } = state;
+  let current: Queue | undefined;
+  let row = session.firstRow;
+  state.ids.clear();
+  for (let done = 0; row !== 0 && done < countMax; done += 1) {
+    const next = leases.nexts[row]!;
+    const queue = state.queuesByNumber.get(leases.queues[row]!);
+    const id = leases.ids[row]!;
+    if (queue === undefined || !queue.locate(id) || rowFound(queue) !== row) {
+      endLease(state, row);
+    } else if (!keeps(row)) {
+      if (queue !== current || state.ids.count === limits.sliceMessagesMax) {
+        writeReturned(state, current, reason);
+      }
+      current = queue;
+      returnLocated(state, queue, id, reason);
+    }
+    row = next;
+  }
+  writeReturned(state, current, reason);
+}
+
+function returnLocated(state: State, queue: Queue, id: number, reason: ReturnedReason): void {
+  const { foundLane, foundChunk, foundIndex } = queue;
+  const isFailure = reason === RETURNED_SESSION_LOST;
+  state.ids.push(id);
+  if (isFailure) queue.counters.sessionLost += 1;
+  else queue.counters.released += 1;
+  giveBack(state, queue, foundLane!, foundChunk!, foundIndex, 0, isFailure);
+}
+
+function rowFound(queue: Queue): number {
+  return queue.foundChunk!.rows[queue.foundIndex]!;
+}
+
+/** Frees one slice of the messages of purged queues. */
+function freeRetired(state: State): void {
+  let room = limits.sliceMessagesMax;
+  while (room > 0 && state.retired.length > 0) {
+    room -= freeChunk(state, state.retired[state.retired.length - 1]!);
+  }
+}
+
+function freeChunk(state: State, lane: Lane): number {
+  const chunk = lane.chunks.pop();
+  if (chunk === undefined) {
+    state.retired.pop();
+    return 1;
+  }
+  for (let index = 0; index < chunk.count; index += 1) {
+    if (chunk.states[index] === GONE) continue;
+    state.journal.addDead(chunk.positions[index]!, chunk.lengths[index]!);
+    freeRow(state, chunk.rows[index]!);
+  }
+  return chunk.count;
+}

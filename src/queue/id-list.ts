@@ -1,0 +1,28 @@
+/**
+ * A reusable list of message IDs: what one record is about. Filled anew for every record, so that
+ * nothing is allocated per message.
+ */
+import assert from 'node:assert';
+
+export class IdList {
+  readonly values: Float64Array;
+  count = 0;
+
+  constructor(capacity: number) {
+    this.values = new Float64Array(capacity);
+  }
+
+  push(id: number): void {
+    assert(this.count < this.values.length);
+    this.values[this.count] = id;
+    this.count += 1;
+  }
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  get isFull(): boolean {
+    return this.count === this.values.length;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Recounts the whole state and compares: slow, for tests and the simulation. Every assertion here is
+ * about state that no single rule sees whole.
+ */
+import assert from 'node:assert';
+import { type Chunk, DELAYED, GONE, IN_FLIGHT, READY } from './chunk.ts';
+import type { Lane } from './lane.ts';
+import type { Queue } from './queue.ts';
+import type { State } from './state.ts';
+
+export function checkInvariants(state: State): void {
+  let rows = 0;
+  for (const [number, queue] of state.queuesByNumber) {
+    assert(queue.number === number);
+    assert(state.queuesByName.get(queue.name) === queue);
+    rows += checkQueue(state, queue);
+  }
+  for (const lane of state.retired) {
+    for (const chunk of lane.chunks) rows += countRows(chunk);
+  }
+  assert(state.leases.size === rows, `${state.leases.size} rows, ${rows} reached`);
+  checkSessions(state);
+  checkLines(state);
+}
+
+function checkQueue(state: State, queue: Queue): number {
+  let rows = 0;
+  const counts = [0, 0, 0, 0];
+  let bytes = 0;
+  for (const [at, lane] of queue.lanes.entries()) {
+    assert(at === 0 || queue.lanes[at - 1]!.priority > lane.priority);
+    checkLane(lane);
+    for (const chunk of lane.chunks) {
+      rows += countRows(chunk);
+      for (let index = 0; index < chunk.count; index += 1) {
+        const status = chunk.states[index]!;
+        counts[status] = counts[status]! + 1;
+        if (status === GONE) continue;
+        bytes += chunk.lengths[index]!;
+        checkMessage(state, queue, lane, chunk, index);
+      }
+    }
+  }
+  assert(queue.ready === counts[READY] && queue.inFlight === counts[IN_FLIGHT]);
+  assert(queue.delayed === counts[DELAYED] && queue.bytes === bytes);
+  return rows;
+}
+
+function checkLane(lane: Lane): void {
+  let last = 0;
+  let live = 0;
+  let ready = 0;
+  for (const chunk of lane.chunks) {
+    assert(chunk.count > 0 && chunk.baseId > last);
+    for (let index = 0; index < chunk.count; index += 1) {
+      assert(chunk.idAt(index) > last, 'IDs rise');
+      last = chunk.idAt(index);
+      assert(chunk.states[index] !== READY || index >= chunk.readyFrom);
+      assert(chunk.states[index] === GONE || chunk.positions[index]! >= chunk.positionMin);
+    }
+    live += chunk.live;
+    ready += chunk.ready;
+  }
+  assert(lane.live === live && lane.ready === ready);
+}
+
+function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
+  const { leases } = state;
+  const status = chunk.states[index];
+  const row = chunk.rows[index]!;
+  assert(row !== 0 || status === READY, 'whatever is more than ready has a row');
+  if (row === 0) return;
+  assert(leases.ids[row] === chunk.idAt(index));
+  assert(leases.queues[row] === queue.number && leases.priorities[row] === lane.priority);
+  assert(leases.deadlines.has(row) === (status !== READY));
+  assert(leases.sessions[row] === 0 || status === IN_FLIGHT);
+}
+
+function countRows(chunk: Chunk): number {
+  let rows = 0;
+  for (let index = 0; index < chunk.count; index += 1) {
+    if (chunk.states[index] !== GONE && chunk.rows[index] !== 0) rows += 1;
+  }
+  return rows;
+}
+
+function checkSessions(state: State): void {
+  for (const session of state.sessions.all()) {
+    let count = 0;
+    for (let row = session.firstRow; row !== 0; row = state.leases.nexts[row]!) {
+      assert(state.leases.sessions[row] === session.number);
+      count += 1;
+    }
+    assert(count === session.leaseCount);
+    const isAway = state.sessions.inGrace.has(session) || state.sessions.idle.has(session);
+    assert(isAway === (session.connection === undefined));
+  }
+}
+
+function checkLines(state: State): void {
+  for (const taker of state.takers.all()) {
+    assert(!taker.inLine || taker.hasCredit);
+    for (const queue of taker.queues) assert(queue.line.has(taker) === taker.inLine);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The three things that the rules need from outside, as interfaces, so that the rules stay pure: where
+ * facts are written down (`Journal`), where deliveries go (`Outlet`), and which bodies are in memory
+ * (`Bodies`). The broker implements them over the log and the connections, tests over plain arrays.
+ */
+import type { AnswerPart } from './answers.ts';
+import type { DeliveryBatch } from './delivery-batch.ts';
+import type { IdList } from './id-list.ts';
+import type { Queue } from './queue.ts';
+import type { Session } from './session.ts';
+import type { Taker } from './taker.ts';
+
+/** Why a message left for good. The numbers are written to the log. */
+export const SETTLED_ACKED = 1;
+export type SettledReason = typeof SETTLED_ACKED;
+
+/** Why a message came back. All but a release count as a failure. The numbers are written to the log. */
+export const RETURNED_NACKED = 1;
+export const RETURNED_RELEASED = 2;
+export const RETURNED_EXPIRED = 3;
+export const RETURNED_SESSION_LOST = 4;
+export type ReturnedReason =
+  | typeof RETURNED_NACKED
+  | typeof RETURNED_RELEASED
+  | typeof RETURNED_EXPIRED
+  | typeof RETURNED_SESSION_LOST;
+
+/** The messages of one slice of a produce frame, in place in the frame's bytes. */
+export interface MessageSlice {
+  readonly buffer: Uint8Array;
+  /** From the first message's first byte to the last one's end. */
+  readonly start: number;
+  readonly end: number;
+  readonly count: number;
+  /** Where each message lies in `buffer`: entries from `first` on. */
+  readonly first: number;
+  readonly offsets: Uint32Array;
+  readonly lengths: Uint32Array;
+}
+
+/** Facts, in the order in which they happened. Each is one record. */
+export interface Journal {
+  /** A queue exists with these settings. Also replaces what was written before. */
+  queueSet(queue: Queue): number;
+  /** A queue and all its messages are gone. */
+  queueDeleted(queue: Queue): void;
+  /** All messages of a queue up to this ID are gone. */
+  purged(queue: Queue, lastId: number): void;
+  /** Returns the position of the first byte of the messages. `dueMs` 0: ready at once. */
+  produced(
+    queue: Queue,
+    priority: number,
+    firstId: number,
+    nowMs: number,
+    dueMs: number,
+    messages: MessageSlice,
+  ): number;
+  /** Tokens count up from `firstToken` in the order of the IDs. Session 0: detached. */
+  delivered(queue: Queue, session: number, firstToken: number, dueMs: number, ids: IdList): void;
+  settled(queue: Queue, reason: SettledReason, ids: IdList): void;
+  /** `dueMs` 0: ready at once. */
+  returned(queue: Queue, reason: ReturnedReason, dueMs: number, ids: IdList): void;
+  extended(queue: Queue, dueMs: number, ids: IdList): void;
+  sessionOpened(session: Session): number;
+  sessionEnded(session: Session): void;
+  /** Part of the answer to a request with a sequence number. */
+  answered(session: Session, part: AnswerPart): number;
+
+  /** Bytes of a message are needed, or no longer needed. */
+  addLive(position: number, bytes: number): void;
+  addDead(position: number, bytes: number): void;
+}
+
+export interface Outlet {
+  /** Whether the taker's connection can take more deliveries now. If not it will say so later. */
+  canDeliver(taker: Taker): boolean;
+  /** These messages were leased to the taker. The batch is valid only during the call. */
+  deliver(taker: Taker, queue: Queue, batch: DeliveryBatch): void;
+  /** A receive that waited found nothing. */
+  answerEmpty(taker: Taker): void;
+  /** The broker ends a receive or subscription; the taker is out of all lists already. */
+  end(taker: Taker, code: 'QUEUE_DELETED' | 'CANCELLED'): void;
+}
+
+export interface Bodies {
+  inMemory(position: number, length: number): boolean;
+  /** Asks for bytes; when they are there the queue is to be marked as changed. */
+  fetch(queue: Queue, position: number, length: number): void;
+}

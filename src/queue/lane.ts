@@ -1,0 +1,134 @@
+/**
+ * A lane: all messages of one queue with one priority, in order of their IDs, as a list of chunks.
+ * New messages go to its end; copies that compaction made are put in their place at replay. It finds
+ * a message by ID and the first ready one; what happens to them is decided elsewhere.
+ */
+import assert from 'node:assert';
+import { Chunk, GONE, type MessageState, READY } from './chunk.ts';
+
+export class Lane {
+  readonly priority: number;
+  chunks: Chunk[] = [];
+  live = 0;
+  ready = 0;
+  /** No chunk before this one holds a ready message. */
+  private readyFrom = 0;
+
+  constructor(priority: number) {
+    this.priority = priority;
+  }
+
+  /** Adds a ready message whose ID is above all others. */
+  push(id: number, producedMs: number, position: number, length: number): void {
+    let last = this.chunks[this.chunks.length - 1];
+    if (last === undefined || !last.takes(id, producedMs)) {
+      last = new Chunk(id, producedMs);
+      this.chunks.push(last);
+    }
+    last.push(id, producedMs, position, length);
+    this.live += 1;
+    this.ready += 1;
+  }
+
+  /** Puts a ready message in its place. Its ID is not in the lane. */
+  insert(id: number, producedMs: number, position: number, length: number): void {
+    const at = this.chunkOf(id);
+    const chunk = this.chunks[at];
+    const next = this.chunks[at + 1];
+    if (chunk !== undefined && id < chunk.lastId) this.split(at, id);
+    if (chunk?.takes(id, producedMs) && id > chunk.lastId) {
+      chunk.push(id, producedMs, position, length);
+    } else {
+      assert(next === undefined || id < next.baseId);
+      const fresh = new Chunk(id, producedMs);
+      fresh.push(id, producedMs, position, length);
+      this.chunks.splice(at + 1, 0, fresh);
+    }
+    this.live += 1;
+    this.ready += 1;
+    this.readyFrom = Math.min(this.readyFrom, Math.max(at, 0));
+  }
+
+  /** The chunk that would hold `id`: the last one that begins at or below it, else -1. */
+  chunkOf(id: number): number {
+    let low = 0;
+    let high = this.chunks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.chunks[middle]!.baseId <= id) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** The place of a live message, or -1. The chunk is `chunks[chunkOf(id)]`. */
+  indexIn(chunk: Chunk, id: number): number {
+    const index = chunk.search(id);
+    if (index >= chunk.count || chunk.states[index] === GONE) return -1;
+    return chunk.idAt(index) === id ? index : -1;
+  }
+
+  /** The first chunk with a ready message; the lane has one. */
+  firstReadyChunk(): Chunk {
+    assert(this.ready > 0);
+    let at = this.readyFrom;
+    while (this.chunks[at]!.ready === 0) at += 1;
+    this.readyFrom = at;
+    return this.chunks[at]!;
+  }
+
+  setState(chunk: Chunk, index: number, state: MessageState): void {
+    const before = chunk.states[index];
+    chunk.setState(index, state);
+    if (before === READY) this.ready -= 1;
+    if (state === READY) {
+      this.ready += 1;
+      this.readyFrom = Math.min(this.readyFrom, this.chunkOf(chunk.baseId));
+    }
+  }
+
+  /** Takes a message out for good. */
+  remove(chunk: Chunk, index: number): void {
+    const id = chunk.baseId;
+    if (chunk.states[index] === READY) this.ready -= 1;
+    chunk.setState(index, GONE);
+    this.live -= 1;
+    if (chunk.live === 0) this.drop(this.chunkOf(id));
+    else if (chunk.isSparse) this.shrink(this.chunkOf(id));
+  }
+
+  private drop(at: number): void {
+    // The last chunk stays while it has room: a queue that is short all the time would else make a
+    // new one for every message.
+    const chunk = this.chunks[at]!;
+    if (at === this.chunks.length - 1 && chunk.count < 512) return;
+    this.chunks.splice(at, 1);
+    if (this.readyFrom > at) this.readyFrom -= 1;
+  }
+
+  /** Rewrites a sparse chunk without its gone entries, into the one before it if they fit. */
+  private shrink(at: number): void {
+    const chunk = this.chunks[at]!;
+    const before = this.chunks[at - 1];
+    if (before?.canAbsorb(chunk)) {
+      before.copyLiveFrom(chunk, 0);
+      this.chunks.splice(at, 1);
+      if (this.readyFrom >= at) this.readyFrom -= 1;
+      return;
+    }
+    const first = chunk.states.findIndex((state) => state !== GONE);
+    const smaller = new Chunk(chunk.idAt(first), chunk.producedMsAt(first));
+    smaller.copyLiveFrom(chunk, first);
+    this.chunks[at] = smaller;
+  }
+
+  /** Splits a chunk so that `id`, which is not in it, goes to the end of the first part. */
+  private split(at: number, id: number): void {
+    const chunk = this.chunks[at]!;
+    const index = chunk.search(id);
+    const second = new Chunk(chunk.idAt(index), chunk.producedMsAt(index));
+    second.copyLiveFrom(chunk, index);
+    chunk.cut(index);
+    if (second.count > 0) this.chunks.splice(at + 1, 0, second);
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * One queue: its settings, its lanes by priority, who waits in line, and its counts. It comes into
+ * being with the first produce or explicitly; before that it may already have a line of takers.
+ */
+import type { Chunk } from './chunk.ts';
+import { Lane } from './lane.ts';
+import type { Taker } from './taker.ts';
+
+export type Durability = 'write' | 'fsync';
+
+/** Undefined: the broker's default. */
+export interface QueueSettings {
+  visibilityMs?: number | undefined;
+  durability?: Durability | undefined;
+}
+
+export type Paused = 'none' | 'produce' | 'receive' | 'both';
+
+/** Since the broker started. */
+export interface QueueCounters {
+  produced: number;
+  delivered: number;
+  acked: number;
+  nacked: number;
+  released: number;
+  extended: number;
+  expired: number;
+  sessionLost: number;
+  purged: number;
+}
+
+export class Queue {
+  /** Set once; empty only during replay, until the log tells it. */
+  name: string;
+  /** Its number in the log, from 1; 0 until it exists. */
+  number = 0;
+  createdMs = 0;
+  settings: QueueSettings = {};
+  paused: Paused = 'none';
+  /** Where its settings stand in the log. */
+  position = 0;
+
+  /** Highest priority first. */
+  lanes: Lane[] = [];
+  ready = 0;
+  inFlight = 0;
+  delayed = 0;
+  bytes = 0;
+  readonly line = new Set<Taker>();
+  /** The next body is being read; nobody is served until it is there. */
+  isFetching = false;
+  readonly counters: QueueCounters = {
+    produced: 0,
+    delivered: 0,
+    acked: 0,
+    nacked: 0,
+    released: 0,
+    extended: 0,
+    expired: 0,
+    sessionLost: 0,
+    purged: 0,
+  };
+
+  /** What `locate` found. */
+  foundLane: Lane | undefined;
+  foundChunk: Chunk | undefined;
+  foundIndex = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get exists(): boolean {
+    return this.number !== 0;
+  }
+
+  get live(): number {
+    return this.ready + this.inFlight + this.delayed;
+  }
+
+  get mayProduce(): boolean {
+    return this.paused === 'none' || this.paused === 'receive';
+  }
+
+  get mayReceive(): boolean {
+    return this.paused === 'none' || this.paused === 'produce';
+  }
+
+  lane(priority: number): Lane {
+    let at = 0;
+    while (at < this.lanes.length && this.lanes[at]!.priority > priority) at += 1;
+    const found = this.lanes[at];
+    if (found?.priority === priority) return found;
+    const lane = new Lane(priority);
+    this.lanes.splice(at, 0, lane);
+    return lane;
+  }
+
+  /** Finds a live message; then `foundLane`, `foundChunk` and `foundIndex` say where. */
+  locate(id: number): boolean {
+    for (const lane of this.lanes) {
+      const at = lane.chunkOf(id);
+      if (at < 0) continue;
+      const chunk = lane.chunks[at]!;
+      const index = lane.indexIn(chunk, id);
+      if (index < 0) continue;
+      this.foundLane = lane;
+      this.foundChunk = chunk;
+      this.foundIndex = index;
+      return true;
+    }
+    return false;
+  }
+
+  /** The lane to take from: the highest one with a ready message; there is one. */
+  firstReadyLane(): Lane {
+    let at = 0;
+    while (this.lanes[at]!.ready === 0) at += 1;
+    return this.lanes[at]!;
+  }
+
+  /** When the oldest live message was produced, or undefined. */
+  oldestProducedMs(): number | undefined {
+    let oldest: number | undefined;
+    for (const lane of this.lanes) {
+      const chunk = lane.chunks.find((candidate) => candidate.live > 0);
+      if (chunk === undefined) continue;
+      const index = chunk.states.findIndex((state) => state !== 0);
+      const producedMs = chunk.producedMsAt(index);
+      if (oldest === undefined || producedMs < oldest) oldest = producedMs;
+    }
+    return oldest;
+  }
+}

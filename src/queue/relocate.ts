@@ -1,0 +1,110 @@
+/**
+ * What compaction needs to know of the rules: which messages stand before a position in the log, what
+ * there is to copy of each, and that a copy took its place.
+ */
+import { type Chunk, GONE, type MessageState } from './chunk.ts';
+import type { IdList } from './id-list.ts';
+import type { Lane } from './lane.ts';
+import type { Queue } from './queue.ts';
+import type { State } from './state.ts';
+
+/** A message as it is now, without its bytes. */
+export interface MessageSnapshot {
+  id: number;
+  priority: number;
+  producedMs: number;
+  length: number;
+  state: MessageState;
+  deliveryCount: number;
+  failureCount: number;
+  /** While in flight: to whom (0: detached), and its token. */
+  session: number;
+  token: number;
+  /** While in flight or delayed: until when. */
+  dueMs: number;
+}
+
+/** Fills `snapshot` with the located message. */
+export function snapshotLocated(state: State, queue: Queue, snapshot: MessageSnapshot): void {
+  const { leases } = state;
+  const chunk = queue.foundChunk!;
+  const index = queue.foundIndex;
+  const row = chunk.rows[index]!;
+  snapshot.id = chunk.idAt(index);
+  snapshot.priority = queue.foundLane!.priority;
+  snapshot.producedMs = chunk.producedMsAt(index);
+  snapshot.length = chunk.lengths[index]!;
+  snapshot.state = chunk.states[index] as MessageState;
+  snapshot.deliveryCount = row === 0 ? 0 : leases.deliveryCounts[row]!;
+  snapshot.failureCount = row === 0 ? 0 : leases.failureCounts[row]!;
+  snapshot.session = row === 0 ? 0 : leases.sessions[row]!;
+  snapshot.token = row === 0 ? 0 : leases.tokens[row]!;
+  snapshot.dueMs = row !== 0 && leases.deadlines.has(row) ? leases.deadlines.dueMsOf(row) : 0;
+}
+
+/**
+ * Walks over all messages whose bytes stand before a position, queue by queue, in pieces, while
+ * messages come and go.
+ */
+export class Survey {
+  private readonly boundary: number;
+  private readonly queues: Queue[];
+  private priority = Number.POSITIVE_INFINITY;
+  private nextId = 0;
+
+  constructor(state: State, boundary: number) {
+    this.boundary = boundary;
+    this.queues = [...state.queuesByNumber.values()].reverse();
+  }
+
+  /**
+   * Fills `ids` with messages of one queue, at most about `bytesMax` of them but at least one. Returns
+   * the queue, or undefined when there are no more. Looks at a bounded number of messages a call: the
+   * list may be empty.
+   */
+  next(ids: IdList, bytesMax: number): Queue | undefined {
+    ids.clear();
+    const queue = this.queues[this.queues.length - 1];
+    if (queue === undefined) return undefined;
+    if (this.walk(queue, ids, bytesMax)) {
+      this.queues.pop();
+      this.priority = Number.POSITIVE_INFINITY;
+      this.nextId = 0;
+    }
+    return queue;
+  }
+
+  /** Returns whether the queue is done. */
+  private walk(queue: Queue, ids: IdList, bytesMax: number): boolean {
+    let bytes = 0;
+    for (const lane of queue.lanes) {
+      if (lane.priority > this.priority) continue;
+      if (lane.priority < this.priority) this.nextId = 0;
+      this.priority = lane.priority;
+      for (let at = Math.max(0, lane.chunkOf(this.nextId)); at < lane.chunks.length; at += 1) {
+        const chunk = lane.chunks[at]!;
+        if (chunk.positionMin >= this.boundary) continue;
+        bytes += this.look(lane, chunk, ids, bytesMax - bytes);
+        if (bytes >= bytesMax || ids.isFull) return false;
+      }
+    }
+    return true;
+  }
+
+  private look(lane: Lane, chunk: Chunk, ids: IdList, bytesMax: number): number {
+    let bytes = 0;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < chunk.count; index += 1) {
+      if (chunk.states[index] === GONE) continue;
+      const position = chunk.positions[index]!;
+      if (position < lowest) lowest = position;
+      if (position >= this.boundary || chunk.idAt(index) < this.nextId) continue;
+      if (bytes >= bytesMax || ids.isFull) return bytes;
+      ids.push(chunk.idAt(index));
+      bytes += chunk.lengths[index]!;
+      this.nextId = chunk.idAt(index) + 1;
+    }
+    if (lane.live > 0) chunk.positionMin = lowest;
+    return bytes;
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * Replay: the facts of the log change the state again, by the same transitions that the rules use. No
+ * clock, no randomness, no policy: what was decided is told. A fact about what is not (or not yet) known
+ * is passed over: compaction drops the oldest records and tells what is still needed again, later.
+ */
+import assert from 'node:assert';
+import type { AnswerPart, RememberedAnswer } from './answers.ts';
+import { DELAYED, IN_FLIGHT, READY } from './chunk.ts';
+import type { IdList } from './id-list.ts';
+import { type MessageSlice, RETURNED_RELEASED, type ReturnedReason } from './journal.ts';
+import { admitSlice } from './produce.ts';
+import { forgetQueue, retireLanes } from './purge.ts';
+import { type Paused, Queue, type QueueSettings } from './queue.ts';
+import type { MessageSnapshot } from './relocate.ts';
+import type { Session } from './session.ts';
+import type { State } from './state.ts';
+import { delay, endLease, giveBack, lease, removeMessage, ripen } from './transitions.ts';
+
+export interface QueueFact {
+  readonly number: number;
+  readonly name: string;
+  readonly createdMs: number;
+  readonly settings: QueueSettings;
+  readonly paused: Paused;
+}
+
+export function replayQueueSet(state: State, fact: QueueFact, position: number): void {
+  const queue = queueNumbered(state, fact.number);
+  assert(queue.name === '' || queue.name === fact.name);
+  queue.name = fact.name;
+  queue.createdMs = fact.createdMs;
+  queue.settings = fact.settings;
+  queue.paused = fact.paused;
+  queue.position = position;
+  state.queuesByName.set(fact.name, queue);
+}
+
+export function replayQueueDeleted(state: State, number: number): void {
+  const queue = state.queuesByNumber.get(number);
+  if (queue !== undefined) forgetQueue(state, queue);
+}
+
+export function replayPurged(state: State, number: number): void {
+  const queue = state.queuesByNumber.get(number);
+  if (queue !== undefined) retireLanes(state, queue);
+}
+
+export function replayProduced(
+  state: State,
+  queueNumber: number,
+  priority: number,
+  firstId: number,
+  nowMs: number,
+  dueMs: number,
+  messages: MessageSlice,
+  position: number,
+): void {
+  const queue = queueNumbered(state, queueNumber);
+  state.nextId = Math.max(state.nextId, firstId + messages.count);
+  admitSlice(state, queue, priority, firstId, nowMs, dueMs, messages, position);
+}
+
+export function replayDelivered(
+  state: State,
+  queueNumber: number,
+  sessionNumber: number,
+  firstToken: number,
+  dueMs: number,
+  ids: IdList,
+): void {
+  const session = sessionNumber === 0 ? undefined : sessionNumbered(state, sessionNumber);
+  forEachKnown(state, queueNumber, ids, (queue, at) => {
+    const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
+    // That a delay ended is not written down; that the message was delivered tells it.
+    if (chunk!.states[index] === DELAYED) ripen(state, queue, lane!, chunk!, index);
+    assert(chunk!.states[index] === READY);
+    lease(state, queue, lane!, chunk!, index, session, firstToken + at, dueMs);
+  });
+}
+
+export function replaySettled(state: State, queueNumber: number, ids: IdList): void {
+  forEachKnown(state, queueNumber, ids, (queue) => {
+    removeMessage(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
+  });
+}
+
+export function replayReturned(
+  state: State,
+  queueNumber: number,
+  reason: ReturnedReason,
+  dueMs: number,
+  ids: IdList,
+): void {
+  const failed = reason !== RETURNED_RELEASED;
+  forEachKnown(state, queueNumber, ids, (queue) => {
+    const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
+    assert(chunk!.states[index] === IN_FLIGHT);
+    giveBack(state, queue, lane!, chunk!, index, dueMs, failed);
+  });
+}
+
+export function replayExtended(
+  state: State,
+  queueNumber: number,
+  dueMs: number,
+  ids: IdList,
+): void {
+  forEachKnown(state, queueNumber, ids, (queue) => {
+    assert(queue.foundChunk!.states[queue.foundIndex] === IN_FLIGHT);
+    state.leases.deadlines.set(queue.foundChunk!.rows[queue.foundIndex]!, dueMs);
+  });
+}
+
+export function replaySessionOpened(
+  state: State,
+  number: number,
+  key: string,
+  name: string,
+  position: number,
+): void {
+  const session = sessionNumbered(state, number);
+  state.sessions.identify(session, key, name);
+  session.position = position;
+}
+
+export function replaySessionEnded(state: State, number: number): void {
+  const session = state.sessions.withNumber(number);
+  if (session === undefined) return;
+  // Its leases were given back before, unless their messages are purged and only wait to be freed.
+  while (session.firstRow !== 0) endLease(state, session.firstRow);
+  state.sessions.end(session);
+}
+
+export function replayAnswered(
+  state: State,
+  number: number,
+  part: AnswerPart,
+  position: number,
+): void {
+  sessionNumbered(state, number).answers.add(part, position);
+}
+
+export function replayRestored(
+  state: State,
+  number: number,
+  sequence: number,
+  answer: RememberedAnswer,
+): void {
+  sessionNumbered(state, number).answers.restore(sequence, answer);
+}
+
+/** A copy that compaction made. Its original may still be there, or be gone from the log. */
+export function replayCopied(
+  state: State,
+  queueNumber: number,
+  copy: MessageSnapshot,
+  position: number,
+): void {
+  const queue = queueNumbered(state, queueNumber);
+  state.nextId = Math.max(state.nextId, copy.id + 1);
+  if (queue.locate(copy.id)) {
+    move(state, queue, position);
+    return;
+  }
+  const lane = queue.lane(copy.priority);
+  lane.insert(copy.id, copy.producedMs, position, copy.length);
+  queue.ready += 1;
+  queue.bytes += copy.length;
+  state.journal.addLive(position, copy.length);
+  state.changed.add(queue);
+  queue.locate(copy.id);
+  restoreCounts(state, queue, copy);
+}
+
+/** The located message's bytes now stand at `position`. */
+export function move(state: State, queue: Queue, position: number): void {
+  const chunk = queue.foundChunk!;
+  const index = queue.foundIndex;
+  state.journal.addDead(chunk.positions[index]!, chunk.lengths[index]!);
+  state.journal.addLive(position, chunk.lengths[index]!);
+  chunk.positions[index] = position;
+}
+
+/** After the last record: everything that is live was named, and every session lost its connection. */
+export function endReplay(state: State, nowMs: number): void {
+  for (const queue of state.queuesByNumber.values()) assert(queue.name !== '');
+  for (const session of state.sessions.all()) {
+    assert(session.key !== '');
+    state.sessions.disconnect(session, nowMs);
+  }
+}
+
+function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void {
+  const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
+  if (copy.deliveryCount === 0 && copy.state === READY) return;
+  if (copy.deliveryCount === 0) {
+    delay(state, queue, lane!, chunk!, index, copy.dueMs);
+    return;
+  }
+  const session = copy.session === 0 ? undefined : sessionNumbered(state, copy.session);
+  const row = lease(state, queue, lane!, chunk!, index, session, copy.token, copy.dueMs);
+  state.leases.deliveryCounts[row] = copy.deliveryCount;
+  state.leases.failureCounts[row] = copy.failureCount;
+  if (copy.state === IN_FLIGHT) return;
+  giveBack(state, queue, lane!, chunk!, index, copy.state === DELAYED ? copy.dueMs : 0, false);
+}
+
+function forEachKnown(
+  state: State,
+  queueNumber: number,
+  ids: IdList,
+  change: (queue: Queue, at: number) => void,
+): void {
+  const queue = state.queuesByNumber.get(queueNumber);
+  if (queue === undefined) return;
+  for (let at = 0; at < ids.count; at += 1) {
+    if (queue.locate(ids.values[at]!)) change(queue, at);
+  }
+}
+
+function queueNumbered(state: State, number: number): Queue {
+  const known = state.queuesByNumber.get(number);
+  if (known !== undefined) return known;
+  const queue = new Queue('');
+  state.number(queue, number);
+  return queue;
+}
+
+function sessionNumbered(state: State, number: number): Session {
+  return state.sessions.withNumber(number) ?? state.sessions.openNumbered(number);
+}

@@ -1,0 +1,163 @@
+/**
+ * What a consumer says about what it holds: ack, nack, release, extend. Each is decided receipt by
+ * receipt; what was valid is one record. A receipt that is not valid changes nothing.
+ */
+
+import type { RefusedReceipt } from './answers.ts';
+import { IN_FLIGHT } from './chunk.ts';
+import {
+  RETURNED_NACKED,
+  RETURNED_RELEASED,
+  type ReturnedReason,
+  SETTLED_ACKED,
+} from './journal.ts';
+import type { Queue } from './queue.ts';
+import type { Session } from './session.ts';
+import type { State } from './state.ts';
+import { giveBack, removeMessage } from './transitions.ts';
+
+/** Receipts in place in a request: entries `from` to `to` of the two columns. */
+export interface Receipts {
+  readonly ids: Float64Array;
+  readonly tokens: Float64Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The refused ones, by their index counted from `from`; undefined when all were valid. */
+export type Refused = RefusedReceipt[] | undefined;
+
+/** `queue` undefined: it does not exist, so the messages are gone. */
+export function ack(
+  state: State,
+  queue: Queue | undefined,
+  session: Session | undefined,
+  receipts: Receipts,
+  nowMs: number,
+): Refused {
+  const refused = forEachValid(state, queue, session, receipts, nowMs, (valid) => {
+    removeMessage(state, valid, valid.foundLane!, valid.foundChunk!, valid.foundIndex);
+  });
+  if (queue !== undefined && state.ids.count > 0) {
+    state.journal.settled(queue, SETTLED_ACKED, state.ids);
+    queue.counters.acked += state.ids.count;
+  }
+  return refused;
+}
+
+/** Gives back as a failure. `delayMs` 0: ready at once. */
+export function nack(
+  state: State,
+  queue: Queue | undefined,
+  session: Session | undefined,
+  receipts: Receipts,
+  delayMs: number,
+  nowMs: number,
+): Refused {
+  const dueMs = delayMs === 0 ? 0 : nowMs + delayMs;
+  const refused = giveBackAll(state, queue, session, receipts, RETURNED_NACKED, dueMs, nowMs);
+  if (queue !== undefined) queue.counters.nacked += state.ids.count;
+  return refused;
+}
+
+/** Gives back without counting a failure. */
+export function release(
+  state: State,
+  queue: Queue | undefined,
+  session: Session | undefined,
+  receipts: Receipts,
+  nowMs: number,
+): Refused {
+  const refused = giveBackAll(state, queue, session, receipts, RETURNED_RELEASED, 0, nowMs);
+  if (queue !== undefined) queue.counters.released += state.ids.count;
+  return refused;
+}
+
+/** Lets leases end `visibilityMs` from now; 0 takes the queue's. */
+export function extend(
+  state: State,
+  queue: Queue | undefined,
+  session: Session | undefined,
+  receipts: Receipts,
+  visibilityMs: number,
+  nowMs: number,
+): Refused {
+  const fallback = queue?.settings.visibilityMs ?? state.options.visibilityMs;
+  const dueMs = nowMs + (visibilityMs || fallback);
+  const refused = forEachValid(state, queue, session, receipts, nowMs, (valid) => {
+    state.leases.deadlines.set(valid.foundChunk!.rows[valid.foundIndex]!, dueMs);
+  });
+  if (queue !== undefined && state.ids.count > 0) {
+    state.journal.extended(queue, dueMs, state.ids);
+    queue.counters.extended += state.ids.count;
+  }
+  return refused;
+}
+
+function giveBackAll(
+  state: State,
+  queue: Queue | undefined,
+  session: Session | undefined,
+  receipts: Receipts,
+  reason: ReturnedReason,
+  dueMs: number,
+  nowMs: number,
+): Refused {
+  const failed = reason !== RETURNED_RELEASED;
+  const refused = forEachValid(state, queue, session, receipts, nowMs, (valid) => {
+    const { foundLane, foundChunk, foundIndex } = valid;
+    giveBack(state, valid, foundLane!, foundChunk!, foundIndex, dueMs, failed);
+  });
+  if (queue !== undefined && state.ids.count > 0) {
+    state.journal.returned(queue, reason, dueMs, state.ids);
+  }
+  return refused;
+}
+
+/**
+ * Calls `change` for each valid receipt, with its message located in the queue, and gathers the IDs in
+ * `state.ids`. A receipt given twice is valid once, since the first one changes the message.
+ */
+function forEachValid(
+  state: State,
+  queue: Queue | undefined,
+  session: Session | undefined,
+  receipts: Receipts,
+  nowMs: number,
+  change: (queue: Queue) => void,
+): Refused {
+  let refused: RefusedReceipt[] | undefined;
+  state.ids.clear();
+  for (let at = receipts.from; at < receipts.to; at += 1) {
+    const id = receipts.ids[at]!;
+    if (queue === undefined || !queue.locate(id)) {
+      refused = refused ?? [];
+      refused.push({ index: at - receipts.from, code: 'GONE' });
+    } else if (isValid(state, queue, session, receipts.tokens[at]!, nowMs)) {
+      change(queue);
+      state.ids.push(id);
+    } else {
+      refused = refused ?? [];
+      refused.push({ index: at - receipts.from, code: 'STALE_RECEIPT' });
+    }
+  }
+  return refused;
+}
+
+/** Whether a token is that of the lease in force on the located message, for this session. */
+function isValid(
+  state: State,
+  queue: Queue,
+  session: Session | undefined,
+  token: number,
+  nowMs: number,
+): boolean {
+  const { leases } = state;
+  const chunk = queue.foundChunk!;
+  if (chunk.states[queue.foundIndex] !== IN_FLIGHT) return false;
+  const row = chunk.rows[queue.foundIndex]!;
+  if (leases.tokens[row] !== token) return false;
+  if (leases.deadlines.dueMsOf(row) <= nowMs) return false;
+  const owner = leases.sessions[row]!;
+  return owner === 0 || owner === session?.number;
+}

@@ -1,0 +1,110 @@
+/**
+ * The state that the rules work on, and nothing that they do: queues, leases, sessions, takers, and the
+ * counters for IDs and tokens. Every rule is a function over it, one file a command.
+ */
+import assert from 'node:assert';
+import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { DeliveryBatch } from './delivery-batch.ts';
+import { IdList } from './id-list.ts';
+import type { Bodies, Journal, Outlet } from './journal.ts';
+import type { Lane } from './lane.ts';
+import { Leases } from './leases.ts';
+import { Queue } from './queue.ts';
+import { Sessions } from './sessions.ts';
+import { Takers } from './takers.ts';
+
+/** What the broker decides for all queues. */
+export interface RulesOptions {
+  /** Where a queue says nothing. */
+  readonly visibilityMs: number;
+  readonly releaseAfterMs: number;
+  /** Whether the first produce makes the queue. */
+  readonly createQueues: boolean;
+}
+
+export class State {
+  readonly options: RulesOptions;
+  readonly journal: Journal;
+  readonly outlet: Outlet;
+  readonly bodies: Bodies;
+
+  readonly queuesByName = new Map<string, Queue>();
+  readonly queuesByNumber = new Map<number, Queue>();
+  private nextQueueNumber = 1;
+  readonly leases = new Leases();
+  readonly sessions = new Sessions();
+  readonly takers = new Takers();
+
+  /** The next message ID, and the next token. */
+  nextId = 1;
+  nextToken = 0;
+  /** Queues in which something may have become possible since the last dispatch. */
+  readonly changed = new Set<Queue>();
+  /** Lanes of purged queues, whose memory is freed bit by bit. */
+  readonly retired: Lane[] = [];
+
+  /** Reused for every record and delivery. */
+  readonly ids = new IdList(limits.batchMessagesMax);
+  readonly batch = new DeliveryBatch();
+
+  constructor(options: RulesOptions, journal: Journal, outlet: Outlet, bodies: Bodies) {
+    this.options = options;
+    this.journal = journal;
+    this.outlet = outlet;
+    this.bodies = bodies;
+  }
+
+  /** The queue, if it exists. */
+  existing(name: string): Queue | undefined {
+    const queue = this.queuesByName.get(name);
+    return queue?.exists ? queue : undefined;
+  }
+
+  /** The queue, or a coded refusal. */
+  required(name: string): Queue {
+    const queue = this.existing(name);
+    if (queue === undefined) {
+      throw new WonderqError('QUEUE_NOT_FOUND', `queue ${name} does not exist`, { field: 'queue' });
+    }
+    return queue;
+  }
+
+  /** The queue, or one that does not exist yet but in whose line somebody can stand. */
+  expected(name: string): Queue {
+    const known = this.queuesByName.get(name);
+    if (known !== undefined) return known;
+    if (!this.options.createQueues) this.required(name);
+    this.refuseTooManyQueues();
+    const queue = new Queue(name);
+    this.queuesByName.set(name, queue);
+    return queue;
+  }
+
+  /** Lets a queue come into being. */
+  create(queue: Queue, nowMs: number): void {
+    this.number(queue, this.nextQueueNumber);
+    queue.createdMs = nowMs;
+    this.queuesByName.set(queue.name, queue);
+  }
+
+  /** Gives a queue its number; at replay its name may be told only later. */
+  number(queue: Queue, number: number): void {
+    assert(!queue.exists && !this.queuesByNumber.has(number));
+    queue.number = number;
+    this.nextQueueNumber = Math.max(this.nextQueueNumber, number + 1);
+    this.queuesByNumber.set(number, queue);
+  }
+
+  /** Forgets a queue that never existed and that nobody waits for. */
+  forgetIfUnused(queue: Queue): void {
+    if (!queue.exists && queue.line.size === 0) this.queuesByName.delete(queue.name);
+  }
+
+  private refuseTooManyQueues(): void {
+    if (this.queuesByName.size < limits.queuesMax) return;
+    throw new WonderqError('BUSY', `there are ${limits.queuesMax} queues already`, {
+      retryAfterMs: 1000,
+    });
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A taker: somebody who wants messages. A *receive* takes once, and may wait for it; a *subscription*
+ * takes as long as it has credit. It stands in the line of each of its queues while it can take.
+ */
+import type { Queue } from './queue.ts';
+import type { Session } from './session.ts';
+
+export interface TakerOptions {
+  /** The connection it came on, and the request's ID there. Opaque to the rules. */
+  readonly connection: object;
+  readonly requestId: number;
+  /** In order of preference. */
+  readonly queues: readonly Queue[];
+  /** Undefined: its leases are detached. */
+  readonly session: Session | undefined;
+  readonly kind: 'receive' | 'subscription';
+  /** Messages a receive takes at most; the credit of a subscription. */
+  readonly messages: number;
+  /** Bytes likewise; infinity: no bound. */
+  readonly bytes: number;
+  /** 0: the queue's. */
+  readonly visibilityMs: number;
+  /** Codes of the receipts that a receive acknowledged, for its answer. */
+  readonly codes?: unknown;
+}
+
+export class Taker {
+  readonly connection: object;
+  readonly requestId: number;
+  readonly queues: readonly Queue[];
+  readonly session: Session | undefined;
+  readonly kind: 'receive' | 'subscription';
+  readonly visibilityMs: number;
+  readonly codes: unknown;
+  /** What it may still take. */
+  messages: number;
+  bytes: number;
+  /** Its number among the takers, for its deadline. */
+  handle = 0;
+  /** Whether it stands in line. */
+  inLine = false;
+
+  constructor(options: TakerOptions) {
+    this.connection = options.connection;
+    this.requestId = options.requestId;
+    this.queues = options.queues;
+    this.session = options.session;
+    this.kind = options.kind;
+    this.messages = options.messages;
+    this.bytes = options.bytes;
+    this.visibilityMs = options.visibilityMs;
+    this.codes = options.codes;
+  }
+
+  get hasCredit(): boolean {
+    return this.messages > 0 && this.bytes > 0;
+  }
+}

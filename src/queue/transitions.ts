@@ -1,0 +1,156 @@
+/**
+ * What can happen to one message, as changes of the state alone: no decision, nothing written down. The
+ * rules call them when they decide, and replay calls the same ones when the log tells what was decided,
+ * so that both end in the same state.
+ */
+import assert from 'node:assert';
+import { type Chunk, DELAYED, IN_FLIGHT, READY } from './chunk.ts';
+import type { Lane } from './lane.ts';
+import type { Queue } from './queue.ts';
+import type { Session } from './session.ts';
+import type { State } from './state.ts';
+
+/** A new message, at the end of its lane. */
+export function admit(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  id: number,
+  producedMs: number,
+  position: number,
+  length: number,
+): void {
+  lane.push(id, producedMs, position, length);
+  queue.ready += 1;
+  queue.bytes += length;
+  state.journal.addLive(position, length);
+}
+
+/** A ready message is not to be delivered before `dueMs`. */
+export function delay(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+  dueMs: number,
+): void {
+  const row = rowOf(state, queue, lane, chunk, index);
+  lane.setState(chunk, index, DELAYED);
+  queue.ready -= 1;
+  queue.delayed += 1;
+  state.leases.deadlines.set(row, dueMs);
+}
+
+/** A ready message is leased until `dueMs`. */
+export function lease(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+  session: Session | undefined,
+  token: number,
+  dueMs: number,
+): number {
+  const { leases } = state;
+  const row = rowOf(state, queue, lane, chunk, index);
+  lane.setState(chunk, index, IN_FLIGHT);
+  queue.ready -= 1;
+  queue.inFlight += 1;
+  leases.tokens[row] = token;
+  leases.deliveryCounts[row] = leases.deliveryCounts[row]! + 1;
+  leases.deadlines.set(row, dueMs);
+  if (session !== undefined) {
+    session.firstRow = leases.link(row, session.number, session.firstRow);
+    session.leaseCount += 1;
+  }
+  return row;
+}
+
+/** A leased or delayed message is ready again, or delayed until `dueMs` where that is not 0. */
+export function giveBack(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+  dueMs: number,
+  failed: boolean,
+): void {
+  const { leases } = state;
+  const row = chunk.rows[index]!;
+  leaveState(queue, chunk, index);
+  endLease(state, row);
+  if (failed) leases.failureCounts[row] = leases.failureCounts[row]! + 1;
+  queue.ready += 1;
+  lane.setState(chunk, index, READY);
+  if (dueMs > 0) delay(state, queue, lane, chunk, index, dueMs);
+  else state.changed.add(queue);
+}
+
+/** A delayed message's time has come. */
+export function ripen(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
+  const { leases } = state;
+  const row = chunk.rows[index]!;
+  assert(chunk.states[index] === DELAYED);
+  leases.deadlines.remove(row);
+  if (leases.deliveryCounts[row] === 0) {
+    leases.remove(row);
+    chunk.rows[index] = 0;
+  }
+  lane.setState(chunk, index, READY);
+  queue.delayed -= 1;
+  queue.ready += 1;
+  state.changed.add(queue);
+}
+
+/** A message leaves for good. */
+export function removeMessage(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+): void {
+  const length = chunk.lengths[index]!;
+  state.journal.addDead(chunk.positions[index]!, length);
+  leaveState(queue, chunk, index);
+  freeRow(state, chunk.rows[index]!);
+  queue.bytes -= length;
+  lane.remove(chunk, index);
+}
+
+/** Ends what a row stands for, and frees it. Row 0 is none. */
+export function freeRow(state: State, row: number): void {
+  if (row === 0) return;
+  endLease(state, row);
+  state.leases.remove(row);
+}
+
+/** A row is no longer leased or delayed. */
+export function endLease(state: State, row: number): void {
+  const { leases } = state;
+  if (leases.deadlines.has(row)) leases.deadlines.remove(row);
+  const number = leases.sessions[row]!;
+  if (number === 0) return;
+  const session = state.sessions.withNumber(number);
+  assert(session !== undefined);
+  session.firstRow = leases.unlink(row, session.firstRow);
+  session.leaseCount -= 1;
+}
+
+function leaveState(queue: Queue, chunk: Chunk, index: number): void {
+  const before = chunk.states[index];
+  if (before === READY) queue.ready -= 1;
+  else if (before === IN_FLIGHT) queue.inFlight -= 1;
+  else queue.delayed -= 1;
+}
+
+function rowOf(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): number {
+  const known = chunk.rows[index]!;
+  if (known !== 0) return known;
+  const row = state.leases.add(queue.number, lane.priority, chunk.idAt(index));
+  chunk.rows[index] = row;
+  return row;
+}
