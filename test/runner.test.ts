@@ -1,11 +1,18 @@
 // The runner itself: one fixture for each way in which plain uvu passes or hangs without a word,
 // and a few good files. The fixtures are not named `*.test.ts`, so that only this file runs them.
 
-import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type FileResult, limitMsDefault, limitMsOf, runFile } from './runner/file.ts';
+import {
+  type FileOptions,
+  type FileResult,
+  limitMsDefault,
+  limitMsOf,
+  runFile,
+} from './runner/file.ts';
+import { plantRunner } from './runner/planted.ts';
 import { run } from './support/processes.ts';
 import { temporary } from './support/temporary.ts';
 
@@ -17,7 +24,7 @@ interface Expected {
   /** What the problems of the file say, in order; empty when only its tests fail. */
   readonly problems: readonly RegExp[];
   readonly output?: RegExp;
-  readonly limitMs?: number;
+  readonly options?: FileOptions;
 }
 
 const expectations: Record<string, Expected> = {
@@ -44,13 +51,13 @@ const expectations: Record<string, Expected> = {
     passed: 0,
     failed: 0,
     problems: [/no totals/, /killed after its limit of 4 s, in: hangs/],
-    limitMs: 4000,
+    options: { limitMs: 4000 },
   },
   'never-yields': {
     passed: 0,
     failed: 0,
     problems: [/no totals/, /killed after its limit of 4 s, in: spins/],
-    limitMs: 4000,
+    options: { limitMs: 4000 },
   },
   'left-open': { passed: 1, failed: 0, problems: [/left something open: .*TCPServerWrap/] },
   'rejects-unseen': { passed: 1, failed: 0, problems: [/exit code 1/], output: /nobody waited/ },
@@ -79,7 +86,7 @@ test('every fixture has its expectation', async () => {
 
 for (const [name, expected] of Object.entries(expectations)) {
   test(name, async () => {
-    check(await runFile(join(fixtures, `${name}.ts`), expected.limitMs), expected);
+    check(await runFile(join(fixtures, `${name}.ts`), expected.options), expected);
   });
 }
 
@@ -90,11 +97,7 @@ test('a file sets its own limit in its first lines', () => {
 
 /** A small project with this runner and the given fixtures as its test files. */
 async function plantProject(path: string, names: readonly string[]): Promise<void> {
-  await mkdir(join(path, 'test'));
-  await writeFile(join(path, 'package.json'), '{ "type": "module" }');
-  await symlink(join(import.meta.dirname, '../node_modules'), join(path, 'node_modules'));
-  await cp(join(import.meta.dirname, 'runner'), join(path, 'test/runner'), { recursive: true });
-  await cp(join(import.meta.dirname, 'run.ts'), join(path, 'test/run.ts'));
+  await plantRunner(path, ['run.ts']);
   for (const name of names) {
     await cp(join(fixtures, `${name}.ts`), join(path, 'test', `${name}.test.ts`));
   }

@@ -217,7 +217,7 @@ function excepted(violation: string): boolean {
 
 function holds(violations: readonly string[]): void {
   const open = violations.filter((violation) => !excepted(violation));
-  for (const violation of open) console.log(`\n${violation}`);
+  if (open.length > 0) console.log(['', ...open].join('\n'));
   assert.is(open.length, 0, `${open.length} violations, listed above`);
 }
 

@@ -40,11 +40,23 @@ export function limitMsOf(path: string): number {
   return seconds === undefined ? limitMsDefault : Number(seconds) * 1000;
 }
 
-export async function runFile(path: string, limitMs = limitMsOf(path)): Promise<FileResult> {
+export interface FileOptions {
+  readonly limitMs?: number;
+  readonly cwd?: string;
+  /** Added to the environment of the runner. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function runFile(
+  path: string,
+  { limitMs = limitMsOf(path), cwd, env }: FileOptions = {},
+): Promise<FileResult> {
   const started = performance.now();
   const test = spawn(process.execPath, ['--import', 'tsx', child, path], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
+    cwd,
+    env: { ...process.env, ...env },
   });
   running.add(test);
   const outputs = [test.stdout, test.stderr].map((stream) => text(stream as Readable));
