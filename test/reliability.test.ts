@@ -1,0 +1,77 @@
+// Holds docs/reliability.md to its word: every row says `planned`, or names a test file that is
+// there and speaks of that row by its number.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const root = join(import.meta.dirname, '..');
+const table = readFileSync(join(root, 'docs/reliability.md'), 'utf8');
+
+/** What is wrong with the rows of a table in the form of docs/reliability.md, a line each. */
+function problems(text: string, read: (path: string) => string | undefined): string[] {
+  const rows = text.split('\n').filter((line) => /^\| E\d+ \|/.test(line));
+  return rows.flatMap((row, index) => {
+    const [number, event, behaviour, shownBy] = row
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim());
+    if (number !== `E${index + 1}`) return [`${number} stands in place ${index + 1}`];
+    if (!event || !behaviour || !shownBy) return [`${number} has an empty or a missing column`];
+    return shownBy === 'planned' ? [] : testProblems(number, shownBy, read);
+  });
+}
+
+function testProblems(
+  number: string,
+  shownBy: string,
+  read: (path: string) => string | undefined,
+): string[] {
+  const paths = shownBy.match(/test\/[\w/-]+\.test\.ts/g) ?? [];
+  if (paths.length === 0) return [`${number} is neither planned nor names a test file`];
+  return paths.flatMap((path) => {
+    const content = read(path);
+    if (content === undefined) return [`${number} names ${path}, which is not there`];
+    return new RegExp(`\\b${number}\\b`).test(content)
+      ? []
+      : [`${number} names ${path}, which does not mention it`];
+  });
+}
+
+const row = (number: string, shownBy: string) => `| ${number} | event | behaviour | ${shownBy} |`;
+const read = (path: string) =>
+  path === 'test/log/torn.test.ts' ? "test('E1: a torn tail')" : undefined;
+
+test('a row is planned, or its test is there and mentions it', () => {
+  const good = [row('E1', '`test/log/torn.test.ts`: E1: a torn tail'), row('E2', 'planned')];
+  assert.equal(problems(good.join('\n'), read), []);
+});
+
+test('anything else is a problem', () => {
+  const rows = [
+    row('E1', 'shown somewhere'),
+    row('E2', '`test/log/torn.test.ts`'),
+    row('E3', '`test/log/gone.test.ts`'),
+    row('E4', ''),
+    row('E6', 'planned'),
+  ];
+  assert.equal(problems(rows.join('\n'), read), [
+    'E1 is neither planned nor names a test file',
+    'E2 names test/log/torn.test.ts, which does not mention it',
+    'E3 names test/log/gone.test.ts, which is not there',
+    'E4 has an empty or a missing column',
+    'E6 stands in place 5',
+  ]);
+});
+
+test('docs/reliability.md keeps its word', () => {
+  assert.ok(/^\| E1 \|/m.test(table), 'the table has rows');
+  const found = problems(table, (path) => {
+    const file = join(root, path);
+    return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  });
+  assert.equal(found, []);
+});
+
+test.run();
