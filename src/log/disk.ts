@@ -1,0 +1,166 @@
+/**
+ * Storage over a real directory: the only file of the log that speaks to `node:fs`, besides the lock.
+ * Appends are synchronous, since a write into the page cache is faster than a round trip through a
+ * thread; everything that may wait for the device is not. Each file remembers where it ends and writes
+ * there by position, so that bytes of anybody else never move what is written.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Storage, StorageFile } from './storage.ts';
+
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+const QUARANTINE = 'quarantine';
+
+const FLAGS = {
+  create: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
+  append: fs.constants.O_RDWR,
+  read: fs.constants.O_RDONLY,
+} as const;
+
+export class Disk implements Storage {
+  readonly #directory: string;
+  /** Open for as long as this object is used: it is what `syncDir` syncs. */
+  readonly #directoryHandle: number;
+  #hasQuarantine = false;
+
+  /** Makes the directory if it is not there, and its name durable. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    const made = fs.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+    if (made !== undefined) syncParents(directory, made);
+    this.#directoryHandle = fs.openSync(directory, fs.constants.O_RDONLY);
+  }
+
+  async list(): Promise<string[]> {
+    const entries = await fs.promises.readdir(this.#directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+  }
+
+  async open(name: string, how: 'create' | 'append' | 'read'): Promise<StorageFile> {
+    const flags = FLAGS[how] | fs.constants.O_NOFOLLOW;
+    const handle = await promise<number>((done) =>
+      fs.open(this.#path(name), flags, FILE_MODE, done),
+    );
+    const stats = await promise<fs.Stats>((done) => fs.fstat(handle, done));
+    return new DiskFile(handle, stats.size);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    if (to.startsWith(`${QUARANTINE}/`)) await this.#makeQuarantine();
+    await fs.promises.rename(this.#path(from), this.#path(to));
+  }
+
+  async unlink(name: string): Promise<void> {
+    await fs.promises.unlink(this.#path(name));
+  }
+
+  async syncDir(): Promise<void> {
+    await promise<void>((done) => fs.fsync(this.#directoryHandle, done));
+    if (this.#hasQuarantine) await syncDirectory(this.#path(QUARANTINE));
+  }
+
+  async freeBytes(): Promise<number> {
+    const stats = await fs.promises.statfs(this.#directory);
+    return stats.bavail * stats.bsize;
+  }
+
+  /** Gives back the directory; no other call follows. */
+  async close(): Promise<void> {
+    await promise<void>((done) => fs.close(this.#directoryHandle, done));
+  }
+
+  async #makeQuarantine(): Promise<void> {
+    await fs.promises.mkdir(this.#path(QUARANTINE), { recursive: true, mode: DIRECTORY_MODE });
+    this.#hasQuarantine = true;
+  }
+
+  #path(name: string): string {
+    return path.join(this.#directory, name);
+  }
+}
+
+class DiskFile implements StorageFile {
+  readonly #handle: number;
+  #length: number;
+
+  constructor(handle: number, length: number) {
+    this.#handle = handle;
+    this.#length = length;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(parts: readonly Uint8Array[]): number {
+    const taken =
+      parts.length === 1
+        ? fs.writeSync(this.#handle, parts[0]!, 0, parts[0]!.length, this.#length)
+        : fs.writevSync(this.#handle, parts, this.#length);
+    this.#length += taken;
+    return taken;
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.#handle, (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<number> {
+    let count = 0;
+    while (count < target.length) {
+      const read = await promise<number>((done) =>
+        fs.read(this.#handle, target, count, target.length - count, offset + count, done),
+      );
+      if (read === 0) break;
+      count += read;
+    }
+    return count;
+  }
+
+  async truncate(length: number): Promise<void> {
+    await promise<void>((done) => fs.ftruncate(this.#handle, length, done));
+    this.#length = length;
+  }
+
+  async close(): Promise<void> {
+    await promise<void>((done) => fs.close(this.#handle, done));
+  }
+}
+
+/** One promise for one call with a callback. */
+function promise<Result>(
+  call: (done: (error: Error | null, result?: Result) => void) => void,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => {
+      if (error) reject(error);
+      else resolve(result as Result);
+    });
+  });
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await fs.promises.open(directory, fs.constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes the names durable of all directories from `first`, the outermost made, to `directory`. */
+function syncParents(directory: string, first: string): void {
+  const stop = path.dirname(path.resolve(first));
+  for (let at = path.dirname(path.resolve(directory)); ; at = path.dirname(at)) {
+    const handle = fs.openSync(at, fs.constants.O_RDONLY);
+    fs.fsyncSync(handle);
+    fs.closeSync(handle);
+    if (at === stop) return;
+  }
+}

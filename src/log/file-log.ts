@@ -1,0 +1,348 @@
+/**
+ * The log on files: what `log.ts` promises, put together from its parts. Records gather in the arena
+ * (`gathering.ts`, `arena.ts`), go to the newest segment a batch at a time (`writer.ts`), and come back
+ * from memory or disk (`read-cache.ts`). A start reads everything (`validation.ts`, `recovery.ts`).
+ */
+import assert from 'node:assert';
+import { randomBytes } from 'node:crypto';
+import { Arena } from './arena.ts';
+import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
+import { isNoSpace } from './files.ts';
+import { Gathering } from './gathering.ts';
+import type {
+  CachedRange,
+  Log,
+  LogListener,
+  LogSpace,
+  OpenReport,
+  Position,
+  SegmentInfo,
+  Stamp,
+  VisitRecord,
+} from './log.ts';
+import { Notices } from './notices.ts';
+import { ReadCache } from './read-cache.ts';
+import { KIND_OLDEST, OLDEST_BODY_BYTES, OLDEST_VERSION, writeOldest } from './record.ts';
+import { Recovery, withRoom } from './recovery.ts';
+import { Removals } from './removals.ts';
+import { Reserve } from './reserve.ts';
+import type { ChainEnd } from './scan.ts';
+import type { Segment } from './segment.ts';
+import { Segments } from './segments.ts';
+import { resolveSizes, type Sizes } from './sizes.ts';
+import type { Storage } from './storage.ts';
+import { type Findings, Validation } from './validation.ts';
+import { Writer } from './writer.ts';
+
+export interface FileLogOptions extends Partial<Sizes> {
+  /** Whether to keep a reserve for a full disk. */
+  reserve?: boolean;
+  /** Whether this process still owns the log; asked before each batch is confirmed. */
+  fence?: () => boolean;
+  /** A random number of 32 bits for each new segment. */
+  salt?: () => number;
+}
+
+export class FileLog implements Log {
+  readonly batchBytesMax: number;
+  readonly recordBytesMax: number;
+  readonly stalled = false;
+
+  readonly #storage: Storage;
+  readonly #sizes: Sizes;
+  readonly #keepsReserve: boolean;
+  readonly #fence: () => boolean;
+  readonly #salt: () => number;
+  readonly #segments: Segments;
+  readonly #removals: Removals;
+  readonly #reserve: Reserve;
+  readonly #gathering: Gathering;
+  readonly #readCache: ReadCache;
+  readonly #notices = new Notices();
+  #arena!: Arena;
+  #writer!: Writer;
+  #epoch = 0;
+  #freeBytes = 0;
+  #isAskingFree = false;
+  #isDropping = false;
+  #isClosed = false;
+  /** The last checkpoint begun: one follows the other. */
+  #checkpointing: Promise<void> = Promise.resolve();
+
+  constructor(storage: Storage, options: FileLogOptions = {}) {
+    const { reserve, fence, salt, ...sizes } = options;
+    this.#storage = storage;
+    this.#sizes = resolveSizes(sizes);
+    this.#keepsReserve = reserve ?? true;
+    this.#fence = fence ?? (() => true);
+    this.#salt = salt ?? (() => randomBytes(4).readUInt32BE(0));
+    this.#segments = new Segments(storage);
+    this.#removals = new Removals(storage);
+    this.#reserve = new Reserve(storage, this.#sizes.segmentBytes, this.#notices.spaceChanged);
+    this.#gathering = new Gathering(this.#sizes.batchBytesMax);
+    this.#readCache = new ReadCache(this.#segments, this.#sizes, (error) =>
+      this.#writer.fail(error),
+    );
+    this.batchBytesMax = this.#sizes.batchBytesMax;
+    this.recordBytesMax = this.#sizes.recordBytesMax;
+  }
+
+  async open(visit: VisitRecord): Promise<OpenReport> {
+    assert(this.#epoch === 0, 'a log is opened once');
+    await this.#reserve.load();
+    const validation = new Validation(this.#storage, this.#segments, this.#sizes, visit);
+    const findings = await validation.run();
+    this.#epoch = Math.max(findings.lastEpoch, findings.checkpoint?.epoch ?? 0) + 1;
+    const recovery = new Recovery(
+      this.#storage,
+      this.#segments,
+      findings,
+      this.#reserve,
+      this.#epoch,
+    );
+    await recovery.run(this.#salt(), this.#sizes.indexBytes);
+    await this.#removeBefore(findings.oldest?.number ?? 0);
+    this.#begin(findings.chain);
+    this.#freeBytes = await this.#storage.freeBytes();
+    this.#fillReserve();
+    return this.#report(findings, recovery.cutFile);
+  }
+
+  listen(listener: LogListener): void {
+    this.#notices.listen(listener);
+  }
+
+  begin(kind: number, version: number, bytesMax: number): number {
+    return this.#arena.begin(kind, version, bytesMax, this.#writer.synced);
+  }
+
+  get buffer(): Buffer {
+    return this.#arena.buffer;
+  }
+
+  get beginPosition(): Position {
+    return this.#arena.beginPosition;
+  }
+
+  end(offset: number): void {
+    this.#arena.finish(offset);
+  }
+
+  mark(stamp: Stamp): void {
+    this.#gathering.mark(this.#arena.end, stamp);
+  }
+
+  commit(): void {
+    this.#writer.start();
+  }
+
+  get appended(): Position {
+    return this.#gathering.appended;
+  }
+
+  get written(): Position {
+    return this.#writer.written;
+  }
+
+  get synced(): Position {
+    return this.#writer.synced;
+  }
+
+  cached(position: Position, length: number): CachedRange | undefined {
+    return this.#arena.find(position, length) ?? this.#readCache.find(position, length);
+  }
+
+  async read(position: Position, length: number): Promise<void> {
+    if (this.cached(position, length) !== undefined) return;
+    await this.#readCache.read(position, length);
+  }
+
+  addLive(position: Position, bytes: number): void {
+    if (position >= this.#gathering.start) this.#gathering.addLive(position, bytes);
+    else this.#segments.addLive(position, bytes);
+  }
+
+  addDead(position: Position, bytes: number): void {
+    this.addLive(position, -bytes);
+  }
+
+  async dropBefore(position: Position): Promise<void> {
+    assert(!this.#isDropping, 'one drop at a time');
+    this.#isDropping = true;
+    try {
+      const kept = this.#segments.all.find(
+        (segment) => !segment.isSealed || segment.endAddress > position,
+      );
+      assert(kept !== undefined);
+      if (kept !== this.#segments.oldest) await this.#writeOldest(kept);
+      await this.#removeBefore(kept.number);
+      this.#askFree();
+    } catch (error) {
+      this.#writer.fail(error);
+      throw error;
+    } finally {
+      this.#isDropping = false;
+    }
+  }
+
+  segments(): SegmentInfo[] {
+    return this.#segments.all.map((segment) => ({
+      number: segment.number,
+      firstPosition: segment.firstAddress,
+      endPosition: segment.endAddress,
+      fileBytes: segment.fileBytes,
+      liveBytes: segment.liveBytes,
+      sealed: segment.isSealed,
+    }));
+  }
+
+  /** Asks for the free space in the background, so that the next call knows it. */
+  space(): LogSpace {
+    this.#askFree();
+    const inSegments = this.#segments.all.reduce((sum, segment) => sum + segment.fileBytes, 0);
+    return {
+      fileBytes: inSegments + this.#removals.fileBytes,
+      liveBytes: this.#segments.liveBytes + this.#gathering.liveBytes,
+      freeBytes: this.#freeBytes,
+      reserveHalves: this.#reserve.halves,
+    };
+  }
+
+  /** After an end nothing is left to be made durable, and the next start must look at everything. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      if (!this.#writer.hasEnded) await this.#stopCleanly();
+    } finally {
+      await this.#reserve.stop();
+      await this.#writer.settle();
+      await this.#readCache.settle();
+      await this.#segments.closeAll();
+    }
+  }
+
+  #begin(chain: ChainEnd): void {
+    const { chunkBytes, tailCacheBytes } = this.#sizes;
+    this.#arena = new Arena(chain.address, chunkBytes, tailCacheBytes);
+    this.#gathering.begin(chain.address, chain);
+    this.#writer = new Writer(
+      {
+        storage: this.#storage,
+        arena: this.#arena,
+        gathering: this.#gathering,
+        segments: this.#segments,
+        reserve: this.#reserve,
+        sizes: this.#sizes,
+        epoch: this.#epoch,
+        fence: this.#fence,
+        salt: this.#salt,
+        progressed: this.#notices.progressed,
+        rolled: this.#onRolled,
+        ended: this.#notices.ended,
+      },
+      chain,
+    );
+  }
+
+  #report(findings: Findings, cutFile: string | undefined): OpenReport {
+    const { checkpoint, chain } = findings;
+    return {
+      epoch: this.#epoch,
+      cleanStop: checkpoint?.isClean ?? true,
+      stamp: { timeMs: chain.timeMs, nextId: chain.nextId },
+      segments: this.#segments.all.length,
+      batches: findings.batches,
+      records: findings.records,
+      bytesRead: findings.bytesRead,
+      bytesCut: findings.torn?.bytes ?? 0,
+      cutFile,
+    };
+  }
+
+  /** In a later batch than all that is marked: that must be durable before anything may go. */
+  async #writeOldest(kept: Segment): Promise<void> {
+    assert(this.#arena.end === this.appended, 'records without a mark');
+    this.#gathering.cut();
+    const offset = this.begin(KIND_OLDEST, OLDEST_VERSION, OLDEST_BODY_BYTES);
+    writeOldest(this.buffer, offset, {
+      number: kept.number,
+      address: kept.firstAddress,
+      batch: kept.firstBatch,
+      previousCrc: kept.previousCrc,
+    });
+    this.end(offset + OLDEST_BODY_BYTES);
+    this.mark(this.#gathering.lastStamp);
+    this.commit();
+    await this.#writer.whenSynced(this.appended);
+  }
+
+  async #removeBefore(number: number): Promise<void> {
+    while (this.#segments.oldest !== undefined && this.#segments.oldest.number < number) {
+      const segment = this.#segments.shift();
+      await this.#segments.close(segment);
+      this.#removals.add(segment);
+    }
+    await this.#removals.run();
+  }
+
+  readonly #onRolled = (): void => {
+    const checkpoint = this.#checkpoint(false);
+    this.#checkpointing = this.#checkpointing.then(() => this.#noteRoll(checkpoint));
+    this.#askFree();
+  };
+
+  /** Nothing depends on this one: without space for it the one before stays. */
+  async #noteRoll(checkpoint: Checkpoint): Promise<void> {
+    try {
+      await writeCheckpoint(this.#storage, checkpoint);
+    } catch (error) {
+      if (!isNoSpace(error)) this.#writer.fail(error);
+    }
+  }
+
+  #checkpoint(isClean: boolean): Checkpoint {
+    const writer = this.#writer;
+    return {
+      isClean,
+      epoch: this.#epoch,
+      segment: writer.tail.number,
+      batch: writer.syncedBatch,
+      position: writer.synced,
+      timeMs: writer.lastStamp.timeMs,
+      nextId: writer.lastStamp.nextId,
+    };
+  }
+
+  async #stopCleanly(): Promise<void> {
+    assert(this.#arena.end === this.appended, 'records without a mark');
+    this.commit();
+    await this.#writer.whenSynced(this.appended);
+    await this.#reserve.stop();
+    await this.#checkpointing;
+    if (!this.#fence()) {
+      this.#writer.end('fenced', new Error('another process owns this log now'));
+      return;
+    }
+    if (this.#writer.hasEnded) return;
+    await withRoom(this.#reserve, () => writeCheckpoint(this.#storage, this.#checkpoint(true)));
+  }
+
+  #askFree(): void {
+    if (this.#isAskingFree || this.#isClosed) return;
+    this.#isAskingFree = true;
+    this.#storage.freeBytes().then(
+      (freeBytes) => {
+        this.#isAskingFree = false;
+        this.#freeBytes = freeBytes;
+        this.#fillReserve();
+      },
+      (error: unknown) => this.#writer.fail(error),
+    );
+  }
+
+  #fillReserve(): void {
+    if (!this.#keepsReserve || this.#isClosed) return;
+    this.#reserve.fill(this.#freeBytes).catch((error: unknown) => this.#writer.fail(error));
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Reads records back that are no longer in the tail cache. A load fetches a run of whole blocks, checks
+ * each, and moves their payloads together, so that a record lies in one run although it spans blocks.
+ * The pages stay until later ones have pushed them out, the longest unused first.
+ */
+import assert from 'node:assert';
+import { LogDamagedError } from '../errors.ts';
+import { BLOCK_HEADER_BYTES, Block } from './block.ts';
+import type { CachedRange, Position } from './log.ts';
+import type { Segment } from './segment.ts';
+import type { Segments } from './segments.ts';
+import type { Sizes } from './sizes.ts';
+
+interface Page extends CachedRange {
+  /** One past the last byte held. */
+  readonly end: Position;
+}
+
+/** A run of whole blocks in one segment. */
+interface Load {
+  readonly segment: Segment;
+  readonly address: Position;
+  readonly end: Position;
+  readonly offset: number;
+  readonly endOffset: number;
+  done: Promise<void>;
+}
+
+export class ReadCache {
+  readonly #segments: Segments;
+  readonly #sizes: Sizes;
+  readonly #onDamage: (error: LogDamagedError) => void;
+  /** The longest unused first. */
+  readonly #pages: Page[] = [];
+  readonly #loads = new Set<Load>();
+  #bytes = 0;
+  #lastHit: Page | undefined;
+  /** Where the last load ended: one that goes on from there fetches more. */
+  #lastEnd: Position = -1;
+
+  constructor(segments: Segments, sizes: Sizes, onDamage: (error: LogDamagedError) => void) {
+    this.#segments = segments;
+    this.#sizes = sizes;
+    this.#onDamage = onDamage;
+  }
+
+  find(position: Position, length: number): CachedRange | undefined {
+    const hit = this.#lastHit;
+    if (hit !== undefined && position >= hit.address && position + length <= hit.end) return hit;
+    for (let index = this.#pages.length - 1; index >= 0; index -= 1) {
+      const page = this.#pages[index]!;
+      if (position < page.address || position + length > page.end) continue;
+      this.#pages.splice(index, 1);
+      this.#pages.push(page);
+      this.#lastHit = page;
+      return page;
+    }
+    return undefined;
+  }
+
+  async read(position: Position, length: number): Promise<void> {
+    for (const load of this.#loads) {
+      if (position >= load.address && position + length <= load.end) return await load.done;
+    }
+    const load = this.#plan(position, length);
+    this.#loads.add(load);
+    load.done = this.#run(load);
+    await load.done;
+  }
+
+  /** On return no read is under way. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([...this.#loads].map((load) => load.done));
+  }
+
+  /** Chooses the blocks to fetch: those asked for and some after, more where reads go on in order. */
+  #plan(position: Position, length: number): Load {
+    const segment = this.#segments.find(position);
+    const endAddress = position + length;
+    assert(endAddress <= segment.endAddress, 'a position beyond what was written');
+    const { fetchBytes, fetchAheadBytes } = this.#sizes;
+    const goesOn = endAddress > this.#lastEnd && Math.abs(position - this.#lastEnd) < fetchBytes;
+    const wanted = goesOn ? fetchAheadBytes : fetchBytes;
+    const first = segment.entryBefore(position);
+    const offset = segment.entryOffset(first);
+    let last = first + 1;
+    while (
+      segment.entryOffset(last) < segment.fileBytes &&
+      (segment.entryAddress(last) < endAddress || segment.entryOffset(last) - offset < wanted)
+    ) {
+      last += 1;
+    }
+    this.#lastEnd = segment.entryAddress(last);
+    return {
+      segment,
+      address: segment.entryAddress(first),
+      end: this.#lastEnd,
+      offset,
+      endOffset: segment.entryOffset(last),
+      done: Promise.resolve(),
+    };
+  }
+
+  async #run(load: Load): Promise<void> {
+    const buffer = Buffer.allocUnsafeSlow(load.endOffset - load.offset);
+    try {
+      const file = await this.#segments.acquire(load.segment);
+      try {
+        const length = await file.read(buffer, load.offset);
+        this.#keep(extract(load, buffer.subarray(0, length)));
+      } finally {
+        await this.#segments.release(load.segment);
+      }
+    } catch (error) {
+      if (error instanceof LogDamagedError) this.#onDamage(error);
+      throw error;
+    } finally {
+      this.#loads.delete(load);
+    }
+  }
+
+  #keep(page: Page): void {
+    this.#pages.push(page);
+    this.#bytes += page.buffer.length;
+    while (this.#bytes > this.#sizes.readCacheBytes && this.#pages.length > 1) {
+      this.#bytes -= this.#pages.shift()!.buffer.length;
+    }
+    this.#lastHit = page;
+  }
+}
+
+/** Checks the blocks in `buffer` and moves their payloads to its beginning. */
+function extract(load: Load, buffer: Buffer): Page {
+  const { segment } = load;
+  const block = new Block();
+  let address = load.address;
+  let at = 0;
+  while (address < load.end) {
+    const offset = load.offset + at;
+    const payload = at + BLOCK_HEADER_BYTES;
+    const isGood =
+      payload <= buffer.length &&
+      block.read(buffer, at) &&
+      block.length <= buffer.length - payload &&
+      block.address === address &&
+      block.isIntact(buffer, at, segment.salt);
+    if (!isGood) throw new LogDamagedError(segment.name, offset, 'a block no longer checks');
+    buffer.copyWithin(address - load.address, payload, payload + block.length);
+    at = payload + block.length;
+    address += block.length;
+  }
+  return { buffer, address: load.address, end: load.end };
+}

@@ -1,0 +1,38 @@
+/**
+ * A record: a 4-byte big-endian length of what follows, a kind, a version of that kind, a body. Kinds
+ * 1 to 15 belong to the log itself, 16 and more to its owner. Records may span blocks, never batches.
+ *
+ * The log's own kind `oldest` says which segment is the first one needed. Its body, version 1: segment
+ * number (4 bytes), address, number of its first batch (8 each), CRC-32 of the block before it (4).
+ */
+import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
+
+export const RECORD_HEADER_BYTES = 6;
+export const KIND_OLDEST = 1;
+export const KIND_OWNER_MIN = 16;
+export const OLDEST_VERSION = 1;
+export const OLDEST_BODY_BYTES = 24;
+
+/** Where a segment begins in the chain of blocks. */
+export interface SegmentStart {
+  number: number;
+  address: number;
+  batch: number;
+  previousCrc: number;
+}
+
+export function writeOldest(buffer: Buffer, offset: number, start: SegmentStart): void {
+  buffer.writeUInt32BE(start.number, offset);
+  writeSafeInteger(buffer, start.address, offset + 4);
+  writeSafeInteger(buffer, start.batch, offset + 12);
+  buffer.writeUInt32BE(start.previousCrc, offset + 20);
+}
+
+export function readOldest(buffer: Buffer, offset: number): SegmentStart {
+  return {
+    number: buffer.readUInt32BE(offset),
+    address: readSafeInteger(buffer, offset + 4),
+    batch: readSafeInteger(buffer, offset + 12),
+    previousCrc: buffer.readUInt32BE(offset + 20),
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * Makes a validated directory ready for appending. Every step can be cut short by a crash and taken
+ * again: 1. the checkpoint says that the log is in use; 2. the torn tail is copied to `quarantine/`;
+ * 3. files at the end without a batch go, newest first; 4. after an unclean stop the last segment is
+ * written anew, since what the page cache shows may never have reached the disk; 5. a new segment of
+ * a new epoch is made; 6. the checkpoint says that all of this is durable.
+ */
+import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
+import { copyBytes, createFile, isNoSpace, replaceFile } from './files.ts';
+import type { Reserve } from './reserve.ts';
+import { encodeSegmentHeader, Segment } from './segment.ts';
+import type { Segments } from './segments.ts';
+import type { Storage } from './storage.ts';
+import type { Findings, TornTail } from './validation.ts';
+
+const TORN_NAME = 'torn.tmp';
+const REWRITTEN_NAME = 'rewritten.tmp';
+
+/** Makes the file of a segment: on return it is durable under its name, and open. */
+export async function createSegment(
+  storage: Storage,
+  header: { number: number; epoch: number; salt: number; timeMs: number },
+  indexBytes: number,
+): Promise<Segment> {
+  const segment = new Segment(header, indexBytes);
+  segment.file = await createFile(storage, segment.name, encodeSegmentHeader(header));
+  await storage.syncDir();
+  return segment;
+}
+
+/** Takes a step that can be repeated; without space for it, gives up parts of the reserve. */
+export async function withRoom<Result>(
+  reserve: Reserve,
+  step: () => Promise<Result>,
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!isNoSpace(error) || !(await reserve.giveUp())) throw error;
+    }
+  }
+}
+
+export class Recovery {
+  readonly #storage: Storage;
+  readonly #segments: Segments;
+  readonly #findings: Findings;
+  readonly #reserve: Reserve;
+  readonly #epoch: number;
+  /** The file in `quarantine/` that keeps the torn tail. */
+  cutFile: string | undefined;
+
+  constructor(
+    storage: Storage,
+    segments: Segments,
+    findings: Findings,
+    reserve: Reserve,
+    epoch: number,
+  ) {
+    this.#storage = storage;
+    this.#segments = segments;
+    this.#findings = findings;
+    this.#reserve = reserve;
+    this.#epoch = epoch;
+  }
+
+  /** Returns the new segment, taken into use. */
+  async run(salt: number, indexBytes: number): Promise<Segment> {
+    const { checkpoint, torn, chain } = this.#findings;
+    await this.#note({ ...(checkpoint ?? this.#reached()), isClean: false, epoch: this.#epoch });
+    if (torn !== undefined) await this.#setAside(torn);
+    await this.#removeUnused();
+    if (checkpoint !== undefined && !checkpoint.isClean) await this.#rewriteTail();
+    const number = this.#findings.lastNumber - this.#findings.unused.length + 1;
+    const segment = await withRoom(this.#reserve, () =>
+      createSegment(
+        this.#storage,
+        { number, epoch: this.#epoch, salt, timeMs: chain.timeMs },
+        indexBytes,
+      ),
+    );
+    segment.begin(chain.address, chain.batch + 1, chain.crc);
+    this.#segments.push(segment);
+    await this.#note(this.#reached());
+    return segment;
+  }
+
+  #reached(): Checkpoint {
+    const { chain, lastNumber } = this.#findings;
+    return {
+      isClean: false,
+      epoch: this.#epoch,
+      segment: this.#segments.newest?.number ?? lastNumber,
+      batch: chain.batch,
+      position: chain.address,
+      timeMs: chain.timeMs,
+      nextId: chain.nextId,
+    };
+  }
+
+  async #note(checkpoint: Checkpoint): Promise<void> {
+    await withRoom(this.#reserve, () => writeCheckpoint(this.#storage, checkpoint));
+  }
+
+  async #setAside(torn: TornTail): Promise<void> {
+    const name = `quarantine/${torn.file}-${torn.offset}-epoch-${this.#epoch}`;
+    const end = torn.offset + torn.bytes;
+    await withRoom(this.#reserve, () =>
+      copyBytes(this.#storage, torn.file, torn.offset, end, TORN_NAME),
+    );
+    await replaceFile(this.#storage, TORN_NAME, name);
+    this.cutFile = name;
+  }
+
+  async #removeUnused(): Promise<void> {
+    for (const name of this.#findings.unused.toReversed()) {
+      await this.#storage.unlink(name);
+      await this.#storage.syncDir();
+    }
+  }
+
+  async #rewriteTail(): Promise<void> {
+    const tail = this.#segments.newest;
+    if (tail === undefined) return;
+    await withRoom(this.#reserve, () =>
+      copyBytes(this.#storage, tail.name, 0, tail.fileBytes, REWRITTEN_NAME),
+    );
+    await replaceFile(this.#storage, REWRITTEN_NAME, tail.name);
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The reserve: two files of real bytes, each as long as a segment. When the file system is full the log
+ * removes one half and has room to go on: the first serves what was already promised, the second what
+ * makes room again and the next start. They are filled a piece at a time, so that traffic never waits
+ * for more than one piece, and only while there is plenty of space.
+ */
+import { isNoSpace, NoSpaceError, removeLeftover, replaceFile } from './files.ts';
+import type { Storage } from './storage.ts';
+
+const NAMES = ['reserve-1', 'reserve-2'] as const;
+const TEMPORARY_NAME = 'reserve.tmp';
+const PIECE_BYTES = 1024 * 1024;
+/** Halves that must be free besides the one to fill. */
+const SPARE_HALVES = 2;
+
+export class Reserve {
+  readonly #storage: Storage;
+  readonly #halfBytes: number;
+  readonly #changed: () => void;
+  /** The names of the halves that are there. */
+  readonly #present = new Set<string>();
+  #filling: Promise<void> | undefined;
+  #mayFill = true;
+
+  /** `changed` is called when a half was given up or made. */
+  constructor(storage: Storage, halfBytes: number, changed: () => void) {
+    this.#storage = storage;
+    this.#halfBytes = halfBytes;
+    this.#changed = changed;
+  }
+
+  get halves(): 0 | 1 | 2 {
+    return this.#present.size as 0 | 1 | 2;
+  }
+
+  /** Looks which halves are there and whole. */
+  async load(): Promise<void> {
+    const names = await this.#storage.list();
+    for (const name of NAMES) {
+      if (!names.includes(name)) continue;
+      const file = await this.#storage.open(name, 'read');
+      await file.close();
+      if (file.length === this.#halfBytes) this.#present.add(name);
+    }
+  }
+
+  /**
+   * Makes room: stops a filling that takes it, or removes a half. Returns false when there was nothing
+   * left to give up.
+   */
+  async giveUp(): Promise<boolean> {
+    if (this.#filling !== undefined) {
+      await this.stop();
+      this.#mayFill = true;
+      return true;
+    }
+    const name = NAMES.findLast((candidate) => this.#present.has(candidate));
+    if (name === undefined) return false;
+    this.#present.delete(name);
+    this.#changed();
+    await this.#storage.unlink(name);
+    await this.#storage.syncDir();
+    return true;
+  }
+
+  /** Makes what is missing, if there is plenty of space. */
+  async fill(freeBytes: number): Promise<void> {
+    const isWorthwhile = this.halves < 2 && freeBytes >= (1 + SPARE_HALVES) * this.#halfBytes;
+    if (!isWorthwhile || this.#filling !== undefined || !this.#mayFill) return;
+    this.#filling = this.#fillMissing();
+    try {
+      await this.#filling;
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      await removeLeftover(this.#storage, TEMPORARY_NAME);
+    } finally {
+      this.#filling = undefined;
+    }
+  }
+
+  /** On return nothing is being filled, and nothing will be. */
+  async stop(): Promise<void> {
+    this.#mayFill = false;
+    await this.#filling?.catch(() => undefined);
+  }
+
+  async #fillMissing(): Promise<void> {
+    for (const name of NAMES) {
+      if (this.#present.has(name)) continue;
+      const isWhole = await this.#fillHalf();
+      if (!isWhole) return;
+      await replaceFile(this.#storage, TEMPORARY_NAME, name);
+      this.#present.add(name);
+      this.#changed();
+      const freeBytes = await this.#storage.freeBytes();
+      if (freeBytes < (1 + SPARE_HALVES) * this.#halfBytes) return;
+    }
+  }
+
+  /** Returns false when it was stopped; then nothing of the half is left. */
+  async #fillHalf(): Promise<boolean> {
+    await removeLeftover(this.#storage, TEMPORARY_NAME);
+    const file = await this.#storage.open(TEMPORARY_NAME, 'create');
+    const piece = incompressible(Math.min(PIECE_BYTES, this.#halfBytes));
+    try {
+      while (this.#mayFill && file.length < this.#halfBytes) {
+        const part = piece.subarray(0, Math.min(piece.length, this.#halfBytes - file.length));
+        if (file.append([part]) !== part.length) throw new NoSpaceError('short write');
+        await file.sync();
+      }
+    } finally {
+      await file.close();
+    }
+    if (file.length === this.#halfBytes) return true;
+    await this.#storage.unlink(TEMPORARY_NAME);
+    return false;
+  }
+}
+
+/** Bytes that take their full room on a file system that compresses or leaves out zeros. */
+function incompressible(length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let state = 1;
+  for (let index = 0; index < length; index += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}

@@ -1,0 +1,278 @@
+/**
+ * Writes batches, one at a time: append, check the count, sync, confirm, go on with what has gathered
+ * meanwhile. A batch goes into one segment; the next one is made while the present one fills. What
+ * this file must never do: begin a batch before the one before is durable, confirm one that is not,
+ * or sync again after a sync has failed.
+ */
+import assert from 'node:assert';
+import type { Arena } from './arena.ts';
+import { BLOCK_HEADER_BYTES, Block } from './block.ts';
+import { isNoSpace, NoSpaceError } from './files.ts';
+import type { Batch, Gathering } from './gathering.ts';
+import type { Position } from './log.ts';
+import { createSegment, withRoom } from './recovery.ts';
+import type { Reserve } from './reserve.ts';
+import type { ChainEnd } from './scan.ts';
+import type { Segment } from './segment.ts';
+import type { Segments } from './segments.ts';
+import type { Sizes } from './sizes.ts';
+import type { Storage } from './storage.ts';
+
+export interface WriterParts {
+  storage: Storage;
+  arena: Arena;
+  gathering: Gathering;
+  segments: Segments;
+  reserve: Reserve;
+  sizes: Sizes;
+  epoch: number;
+  /** Whether this process still owns the log; asked before each batch is confirmed. */
+  fence: () => boolean;
+  salt: () => number;
+  /** A watermark moved. May be called from inside a call of the owner. */
+  progressed: () => void;
+  /** A new segment was taken into use; all before it is durable. */
+  rolled: () => void;
+  ended: (how: 'fenced' | 'failed', error: Error) => void;
+}
+
+interface Waiter {
+  position: Position;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+export class Writer {
+  readonly #parts: WriterParts;
+  readonly #block = new Block();
+  /** The batch in flight. */
+  #batch: Batch | undefined;
+  /** Number and last CRC of the last batch appended. */
+  #batchNumber: number;
+  #crc: number;
+  #tail: Segment;
+  #next: Promise<Segment> | undefined;
+  #endError: Error | undefined;
+  #waiters: Waiter[] = [];
+  #lastStamp: { timeMs: number; nextId: number };
+  written: Position;
+  synced: Position;
+  /** Number of the last durable batch. */
+  syncedBatch: number;
+
+  constructor(parts: WriterParts, chain: ChainEnd) {
+    const tail = parts.segments.newest;
+    assert(tail?.isEmpty && tail.epoch === parts.epoch);
+    this.#parts = parts;
+    this.#tail = tail;
+    this.#batchNumber = chain.batch;
+    this.#crc = chain.crc;
+    this.#lastStamp = { timeMs: chain.timeMs, nextId: chain.nextId };
+    this.written = chain.address;
+    this.synced = chain.address;
+    this.syncedBatch = chain.batch;
+  }
+
+  get tail(): Segment {
+    return this.#tail;
+  }
+
+  get hasEnded(): boolean {
+    return this.#endError !== undefined;
+  }
+
+  /** The stamp of the last batch appended. */
+  get lastStamp(): { timeMs: number; nextId: number } {
+    return this.#lastStamp;
+  }
+
+  /** Writes what is marked, unless a batch is in flight: then that follows by itself. */
+  start(): void {
+    if (this.#batch !== undefined || this.#endError !== undefined) return;
+    const batch = this.#parts.gathering.take();
+    if (batch === undefined) return;
+    this.#batch = batch;
+    const { arena, sizes } = this.#parts;
+    const payloads = arena.slices(batch.start, batch.end, sizes.blockBytesMax);
+    const bytes = batch.end - batch.start + payloads.length * BLOCK_HEADER_BYTES;
+    if (this.#tail.isEmpty || this.#tail.fileBytes + bytes <= sizes.segmentBytes) {
+      this.#append(batch, payloads, bytes);
+    } else {
+      void this.#rollAndAppend(batch, payloads, bytes);
+    }
+  }
+
+  /** Resolves when all before `position` is durable; rejects when the log ends before. */
+  whenSynced(position: Position): Promise<void> {
+    if (this.synced >= position) return Promise.resolve();
+    if (this.#endError !== undefined) return Promise.reject(this.#endError);
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ position, resolve, reject });
+    });
+  }
+
+  /** On return no segment is being made; one that was made in advance is closed. */
+  async settle(): Promise<void> {
+    const next = await this.#next?.catch(() => undefined);
+    await next?.file?.close();
+  }
+
+  fail(error: unknown): void {
+    this.end('failed', error instanceof Error ? error : new Error(String(error)));
+  }
+
+  end(how: 'fenced' | 'failed', error: Error): void {
+    if (this.#endError !== undefined) return;
+    this.#endError = error;
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters = [];
+    this.#parts.ended(how, error);
+  }
+
+  #append(batch: Batch, payloads: readonly Buffer[], bytes: number): void {
+    const buffers = this.#encode(batch, payloads);
+    try {
+      if (!this.#tryAppend(buffers, bytes)) {
+        void this.#makeRoomAndAppend(batch, buffers, bytes);
+        return;
+      }
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.#appended(batch, payloads);
+  }
+
+  /** Returns false when there is no space; then part of the batch may be in the file. */
+  #tryAppend(buffers: readonly Buffer[], bytes: number): boolean {
+    try {
+      return this.#tail.file!.append(buffers) === bytes;
+    } catch (error) {
+      if (isNoSpace(error)) return false;
+      throw error;
+    }
+  }
+
+  /** The same batch again, at the same place, as long as the reserve has something to give. */
+  async #makeRoomAndAppend(batch: Batch, buffers: readonly Buffer[], bytes: number): Promise<void> {
+    try {
+      do {
+        await this.#tail.file!.truncate(this.#tail.fileBytes);
+        if (!(await this.#parts.reserve.giveUp())) throw new NoSpaceError('the disk is full');
+      } while (!this.#tryAppend(buffers, bytes));
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.#appended(
+      batch,
+      buffers.filter((_, index) => index % 2 === 1),
+    );
+  }
+
+  #appended(batch: Batch, payloads: readonly Buffer[]): void {
+    const { gathering, segments } = this.#parts;
+    const tail = this.#tail;
+    for (const payload of payloads) {
+      tail.noteBlock(tail.endAddress, tail.fileBytes);
+      tail.endAddress += payload.length;
+      tail.fileBytes += BLOCK_HEADER_BYTES + payload.length;
+    }
+    assert(tail.endAddress === batch.end);
+    gathering.written();
+    segments.addLive(batch.start, batch.liveBytes);
+    this.#batchNumber += 1;
+    this.#lastStamp = batch;
+    this.written = batch.end;
+    this.#parts.progressed();
+    tail.file!.sync().then(this.#onSynced, this.#onFailed);
+  }
+
+  readonly #onSynced = (): void => {
+    if (this.#endError !== undefined) return;
+    if (!this.#parts.fence()) {
+      this.end('fenced', new Error('another process owns this log now'));
+      return;
+    }
+    this.synced = this.#batch!.end;
+    this.syncedBatch = this.#batchNumber;
+    this.#batch = undefined;
+    this.#resolveWaiters();
+    this.#prepareNext();
+    this.start();
+    this.#parts.progressed();
+  };
+
+  readonly #onFailed = (error: unknown): void => this.fail(error);
+
+  #resolveWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const due = this.#waiters.filter((waiter) => waiter.position <= this.synced);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.position > this.synced);
+    for (const waiter of due) waiter.resolve();
+  }
+
+  /** Header, payload, header, payload and so on. */
+  #encode(batch: Batch, payloads: readonly Buffer[]): Buffer[] {
+    assert(Number.isSafeInteger(batch.timeMs) && Number.isSafeInteger(batch.nextId));
+    const headers = Buffer.allocUnsafe(payloads.length * BLOCK_HEADER_BYTES);
+    const buffers: Buffer[] = [];
+    const block = this.#block;
+    block.batch = this.#batchNumber + 1;
+    block.address = batch.start;
+    block.epoch = this.#parts.epoch;
+    block.timeMs = batch.timeMs;
+    block.nextId = batch.nextId;
+    for (const [index, payload] of payloads.entries()) {
+      const at = index * BLOCK_HEADER_BYTES;
+      const header = headers.subarray(at, at + BLOCK_HEADER_BYTES);
+      block.index = index;
+      block.isFirst = index === 0;
+      block.isLast = index === payloads.length - 1;
+      block.previousCrc = this.#crc;
+      block.write(header, payload, this.#tail.salt);
+      this.#crc = block.crc;
+      block.address += payload.length;
+      buffers.push(header, payload);
+    }
+    return buffers;
+  }
+
+  /** Makes the next segment in time, while the present one still has room for half of its bytes. */
+  #prepareNext(): void {
+    if (this.#next !== undefined) return;
+    if (this.#tail.fileBytes * 2 < this.#parts.sizes.segmentBytes) return;
+    this.#next = this.#createNext();
+    this.#next.catch((error: unknown) => {
+      if (!isNoSpace(error)) this.fail(error);
+    });
+  }
+
+  #createNext(): Promise<Segment> {
+    const { storage, epoch, salt, sizes } = this.#parts;
+    const number = this.#tail.number + 1;
+    const header = { number, epoch, salt: salt(), timeMs: this.#lastStamp.timeMs };
+    return createSegment(storage, header, sizes.indexBytes);
+  }
+
+  async #rollAndAppend(batch: Batch, payloads: readonly Buffer[], bytes: number): Promise<void> {
+    const sealed = this.#tail;
+    try {
+      const next = await withRoom(this.#parts.reserve, () => {
+        const made = this.#next ?? this.#createNext();
+        this.#next = undefined;
+        return made;
+      });
+      next.begin(batch.start, this.#batchNumber + 1, this.#crc);
+      this.#parts.segments.push(next);
+      this.#tail = next;
+      await this.#parts.segments.close(sealed);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.#endError !== undefined) return;
+    this.#parts.rolled();
+    this.#append(batch, payloads, bytes);
+  }
+}
