@@ -1,5 +1,6 @@
 // The runner itself: one fixture for each way in which plain uvu passes or hangs without a word,
 // and a few good files. The fixtures are not named `*.test.ts`, so that only this file runs them.
+// limit: 240 s
 
 import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
