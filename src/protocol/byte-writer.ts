@@ -164,11 +164,19 @@ export class ByteWriter {
 
   #uint64(value: number): void {
     assert(Number.isSafeInteger(value) && value >= 0, `the wire carries no number like ${value}`);
+    this.buffer[this.at] = 0xcf;
+    this.at += 1;
+    this.#uint32(Math.floor(value / TWO_32));
+    this.#uint32(value >>> 0);
+  }
+
+  #uint32(value: number): void {
     const { buffer, at } = this;
-    buffer[at] = 0xcf;
-    buffer.writeUInt32BE(Math.floor(value / TWO_32), at + 1);
-    buffer.writeUInt32BE(value % TWO_32, at + 5);
-    this.at = at + HEADER_BYTES_MAX;
+    buffer[at] = value >>> 24;
+    buffer[at + 1] = value >>> 16;
+    buffer[at + 2] = value >>> 8;
+    buffer[at + 3] = value;
+    this.at = at + 4;
   }
 
   /** Most strings are names: writes them by a loop, or nothing if a character is not ASCII. */

@@ -35,13 +35,17 @@ export function encodePlain(value: unknown): Buffer {
 }
 
 /** Passes one value and gives it; refuses numbers that the wire does not take. */
-export function decodePlain(walker: Walker, field: string, valuesMax: number): unknown {
+export function decodePlain(
+  walker: Walker,
+  field: string,
+  valuesMax = Number.POSITIVE_INFINITY,
+): unknown {
   const start = walker.at;
-  walker.values = 0;
-  walker.sawForeignNumber = false;
   walker.skip(1);
-  if (walker.sawForeignNumber) throw badField(field, 'must hold integers of 0 to 2^53 - 1 only');
-  if (walker.values > valuesMax) throw badField(field, `must hold at most ${valuesMax} values`);
+  if (walker.structure.sawForeignNumber)
+    throw badField(field, 'must hold integers of 0 to 2^53 - 1 only');
+  if (walker.structure.values > valuesMax)
+    throw badField(field, `must hold at most ${valuesMax} values`);
   // A copy: msgpackr leaves a property of its own on the buffer it reads.
   return unpackr.unpack(Buffer.from(walker.buffer.subarray(start, walker.at)));
 }

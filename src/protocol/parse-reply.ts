@@ -13,8 +13,6 @@ import type { Walker } from './walker.ts';
 const CODE_BYTES_MAX = 64;
 const TEXT_BYTES_MAX = 16 * 1024;
 const DELIVERY_FIELDS = 7;
-/** Bounds the memory that the value of an administration answer takes, whatever its frame's length. */
-const VALUES_MAX = 2 ** 18;
 
 /** Fills the reply from the frame at which the walker stands; throws BAD_FRAME for anything wrong. */
 export function parseReply(walker: Walker, reply: Reply): void {
@@ -37,7 +35,7 @@ export function parseReply(walker: Walker, reply: Reply): void {
 function parseFields(walker: Walker, reply: Reply): void {
   switch (reply.operation) {
     case ANSWER.ok:
-      if (walker.given()) reply.value = decodePlain(walker, 'value', VALUES_MAX);
+      if (walker.given()) reply.value = decodePlain(walker, 'value');
       return;
     case ANSWER.error:
       parseError(walker, reply);

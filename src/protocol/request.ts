@@ -3,6 +3,7 @@
  * none. `parseRequest` fills it; everything in it holds only until the next frame is parsed.
  */
 import { limits } from '../limits.ts';
+import { REQUEST } from './operations.ts';
 import { GroupsScratch, MessagesScratch, ReceiptsScratch } from './scratch.ts';
 
 const NO_ARGUMENTS: Readonly<Record<string, unknown>> = Object.freeze({});
@@ -76,11 +77,14 @@ export class Request {
 
   /** Back to what a request holds that says nothing. */
   clear(): void {
+    if (this.operation < REQUEST.produce || this.operation > REQUEST.unsubscribe) {
+      this.#clearRare();
+    }
     this.operation = 0;
     this.id = 0;
     this.sequence = 0;
     this.queue = '';
-    this.queues.length = 0;
+    if (this.queues.length > 0) this.queues.length = 0;
     this.durability = 0;
     this.delayMs = 0;
     this.priority = 0;
@@ -96,6 +100,10 @@ export class Request {
     this.subscription = 0;
     this.creditMessages = 0;
     this.creditBytes = 0;
+  }
+
+  /** What only the operations outside the run of produce to unsubscribe set. */
+  #clearRare(): void {
     this.target = 0;
     this.pingNumber = 0;
     this.version = 0;

@@ -9,55 +9,37 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { WonderqError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import {
+  ARRAY_16,
+  ARRAY_32,
+  BIN_8,
+  BIN_16,
+  BIN_32,
+  FALSE,
+  FIXED_BYTES,
+  INT_8,
+  INT_16,
+  INT_32,
+  INT_64,
+  MAP_16,
+  MAP_32,
+  NIL,
+  STR_8,
+  STR_16,
+  STR_32,
+  TRUE,
+  UINT_8,
+  UINT_16,
+  UINT_32,
+  UINT_64,
+  uint32,
+} from './msgpack.ts';
 import { NameCache } from './names.ts';
+import { Structure, truncated } from './structure.ts';
 
 const EMPTY = Buffer.alloc(0);
 const UINT_MAX = Number.MAX_SAFE_INTEGER;
 const TWO_32 = 2 ** 32;
-
-const NIL = 0xc0;
-const FALSE = 0xc2;
-const TRUE = 0xc3;
-const BIN_8 = 0xc4;
-const BIN_16 = 0xc5;
-const BIN_32 = 0xc6;
-const FLOAT_32 = 0xca;
-const FLOAT_64 = 0xcb;
-const UINT_8 = 0xcc;
-const UINT_16 = 0xcd;
-const UINT_32 = 0xce;
-const UINT_64 = 0xcf;
-const INT_8 = 0xd0;
-const INT_16 = 0xd1;
-const INT_32 = 0xd2;
-const INT_64 = 0xd3;
-const STR_8 = 0xd9;
-const STR_16 = 0xda;
-const STR_32 = 0xdb;
-const ARRAY_16 = 0xdc;
-const ARRAY_32 = 0xdd;
-const MAP_16 = 0xde;
-const MAP_32 = 0xdf;
-
-/** Bytes of a value that has a fixed size, by its first byte; 0 for all others. */
-const FIXED_BYTES = fixedBytes();
-
-function fixedBytes(): Uint8Array {
-  const bytes = new Uint8Array(256);
-  bytes.fill(1, 0x00, 0x80);
-  bytes.fill(1, 0xe0);
-  for (const head of [NIL, FALSE, TRUE]) bytes[head] = 1;
-  for (const head of [UINT_8, INT_8]) bytes[head] = 2;
-  for (const head of [UINT_16, INT_16]) bytes[head] = 3;
-  for (const head of [UINT_32, INT_32, FLOAT_32]) bytes[head] = 5;
-  for (const head of [UINT_64, INT_64, FLOAT_64]) bytes[head] = 9;
-  return bytes;
-}
-
-export function truncated(what: string): WonderqError {
-  return new WonderqError('BAD_FRAME', `the frame ends within ${what}`);
-}
 
 export function badField(field: string, what: string): WonderqError {
   return new WonderqError('BAD_REQUEST', `${field} ${what}`, { field });
@@ -73,9 +55,7 @@ export class Walker {
   /** Elements of the frame's own array that are not read yet. */
   fieldsLeft = 0;
 
-  /** What `skip` saw: how many values, and whether one of them is no integer that the wire takes. */
-  values = 0;
-  sawForeignNumber = false;
+  readonly structure = new Structure();
 
   readonly #names = new NameCache();
 
@@ -260,59 +240,11 @@ export class Walker {
 
   /**
    * Passes any value within `depth` arrays and maps. Throws BAD_FRAME where it is no value of the
-   * wire's types; counts in `values`, and notes numbers that the wire does not take.
+   * wire's types; what it saw stands in `structure`.
    */
   skip(depth: number): void {
-    const head = this.#head('a value');
-    const bytes = FIXED_BYTES[head]!;
-    if (bytes > 0) {
-      this.#skipFixed(head, bytes);
-      return;
-    }
-    this.values += 1;
-    if ((head >= 0xa0 && head <= 0xbf) || (head >= STR_8 && head <= STR_32)) {
-      this.str('a value', UINT_MAX);
-    } else if (head >= BIN_8 && head <= BIN_32) this.bin('a value');
-    else if ((head >= 0x90 && head <= 0x9f) || head === ARRAY_16 || head === ARRAY_32) {
-      this.#skipArray(depth + 1);
-    } else if (head <= 0x8f || head === MAP_16 || head === MAP_32) this.#skipMap(depth + 1);
-    else throw new WonderqError('BAD_FRAME', 'a msgpack type that is not used here');
-  }
-
-  #skipFixed(head: number, bytes: number): void {
-    const at = this.at;
-    if (at + bytes > this.end) throw truncated('a value');
-    this.values += 1;
-    this.at = at + bytes;
-    if (head < FLOAT_32) return;
-    if (this.#isForeign(head, at)) this.sawForeignNumber = true;
-  }
-
-  /** A float, a negative integer, or one beyond 2^53 - 1. */
-  #isForeign(head: number, at: number): boolean {
-    if (head >= 0xe0 || head <= FLOAT_64) return true;
-    const buffer = this.buffer;
-    if (head >= INT_8 && buffer[at + 1]! > 0x7f) return true;
-    if (head !== UINT_64 && head !== INT_64) return false;
-    return uint32(buffer, at + 1) >= 0x200000;
-  }
-
-  #skipArray(depth: number): void {
-    checkDepth(depth);
-    const count = this.arrayHeader('an array');
-    for (let index = 0; index < count; index += 1) this.skip(depth);
-  }
-
-  #skipMap(depth: number): void {
-    checkDepth(depth);
-    const count = this.mapHeader('a map');
-    for (let index = 0; index < count; index += 1) {
-      const head = this.#head('a map');
-      const isString = (head >= 0xa0 && head <= 0xbf) || (head >= STR_8 && head <= STR_32);
-      if (!isString) throw new WonderqError('BAD_FRAME', 'a map has a key that is no str');
-      this.skip(depth);
-      this.skip(depth);
-    }
+    const end = this.structure.pass(this.buffer, this.at, this.end, depth);
+    this.at = end;
   }
 
   #head(field: string): number {
@@ -341,17 +273,6 @@ export class Walker {
     this.from = from;
     this.at = from + length;
   }
-}
-
-function checkDepth(depth: number): void {
-  if (depth > limits.depthMax) {
-    throw new WonderqError('BAD_FRAME', `nested deeper than ${limits.depthMax}`);
-  }
-}
-
-function uint32(buffer: Buffer, at: number): number {
-  const high = buffer[at]! * 0x1000000;
-  return high + ((buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!);
 }
 
 function uint64(buffer: Buffer, at: number, field: string): number {
