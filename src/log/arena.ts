@@ -71,7 +71,10 @@ export class Arena {
   finish(offset: number): void {
     const chunk = this.#current;
     const start = chunk.used;
-    assert(offset <= this.#reservedEnd && offset >= start + RECORD_HEADER_BYTES);
+    assert(
+      offset <= this.#reservedEnd && offset >= start + RECORD_HEADER_BYTES,
+      'a record ends outside of what was reserved for it',
+    );
     const length = offset - start - 4;
     chunk.buffer[start] = length >>> 24;
     chunk.buffer[start + 1] = length >>> 16;
@@ -100,7 +103,7 @@ export class Arena {
       const chunk = this.#search(position);
       const from = position - chunk.address;
       const to = Math.min(chunk.used, end - chunk.address, from + bytesMax);
-      assert(to > from);
+      assert(to > from, 'bytes that the arena does not hold');
       slices.push(chunk.buffer.subarray(from, to));
       position = chunk.address + to;
     }

@@ -10,7 +10,7 @@
  *         12     2  format version
  *         14     1  1 after a clean stop
  *         16     4  epoch
- *         20     4  number of the segment being written
+ *         20     4  number of the newest segment that must be there; 0 for none
  *         24     8  number of the last durable batch
  *         32     8  position: one past the last durable byte
  *         40     8  broker time of that batch in milliseconds

@@ -173,7 +173,7 @@ export class FileLog implements Log {
       const kept = this.#segments.all.find(
         (segment) => !segment.isSealed || segment.endAddress > position,
       );
-      assert(kept !== undefined);
+      assert(kept !== undefined, 'a log without a segment');
       if (kept !== this.#segments.oldest) await this.#writeOldest(kept);
       await this.#removeBefore(kept.number);
       this.#askFree();

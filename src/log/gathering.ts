@@ -65,7 +65,7 @@ export class Gathering {
 
   /** The oldest batch, to be written; it stays here until `written`. */
   take(): Batch | undefined {
-    assert(!this.#isFirstTaken);
+    assert(!this.#isFirstTaken, 'one batch at a time');
     if (this.#cut.length === 0) this.cut();
     const batch = this.#cut[0];
     this.#isFirstTaken = batch !== undefined;
@@ -74,7 +74,7 @@ export class Gathering {
 
   /** The batch taken is in a segment now. */
   written(): void {
-    assert(this.#isFirstTaken);
+    assert(this.#isFirstTaken, 'no batch was taken');
     this.#isFirstTaken = false;
     const batch = this.#cut.shift()!;
     this.start = batch.end;

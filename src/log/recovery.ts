@@ -68,7 +68,7 @@ export class Recovery {
   /** Returns the new segment, taken into use. */
   async run(salt: number, indexBytes: number): Promise<Segment> {
     const { checkpoint, torn, chain } = this.#findings;
-    await this.#note({ ...(checkpoint ?? this.#reached()), isClean: false, epoch: this.#epoch });
+    await this.#note(this.#inUse());
     if (torn !== undefined) await this.#setAside(torn);
     await this.#removeUnused();
     if (checkpoint !== undefined && !checkpoint.isClean) await this.#rewriteTail();
@@ -86,12 +86,19 @@ export class Recovery {
     return segment;
   }
 
+  /** What is durable is known again only at the end; files without a batch are about to go. */
+  #inUse(): Checkpoint {
+    const known = this.#findings.checkpoint ?? this.#reached();
+    const segment = Math.min(known.segment, this.#segments.newest?.number ?? 0);
+    return { ...known, isClean: false, epoch: this.#epoch, segment };
+  }
+
   #reached(): Checkpoint {
-    const { chain, lastNumber } = this.#findings;
+    const { chain } = this.#findings;
     return {
       isClean: false,
       epoch: this.#epoch,
-      segment: this.#segments.newest?.number ?? lastNumber,
+      segment: this.#segments.newest?.number ?? 0,
       batch: chain.batch,
       position: chain.address,
       timeMs: chain.timeMs,

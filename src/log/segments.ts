@@ -36,7 +36,7 @@ export class Segments {
 
   push(segment: Segment): void {
     const newest = this.newest;
-    assert(newest === undefined || segment.number === newest.number + 1);
+    assert(newest === undefined || segment.number === newest.number + 1, 'a gap');
     if (newest !== undefined) newest.isSealed = true;
     this.#all.push(segment);
   }
@@ -50,7 +50,7 @@ export class Segments {
   /** Takes out the oldest; its file is the caller's to remove. */
   shift(): Segment {
     const segment = this.#all.shift();
-    assert(segment !== undefined);
+    assert(segment !== undefined, 'no segment is left');
     this.#lastHit = undefined;
     this.liveBytes -= segment.liveBytes;
     return segment;
@@ -97,7 +97,7 @@ export class Segments {
 
   async release(segment: Segment): Promise<void> {
     segment.readers -= 1;
-    assert(segment.readers >= 0);
+    assert(segment.readers >= 0, 'released more often than acquired');
     if (segment.readers === 0 && segment.isClosing) await this.close(segment);
   }
 

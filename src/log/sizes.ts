@@ -40,10 +40,10 @@ export const defaultSizes: Sizes = {
 
 export function resolveSizes(given: Partial<Sizes>): Sizes {
   const sizes = { ...defaultSizes, ...given };
-  assert(sizes.blockBytesMax <= limits.blockBytesMax);
-  assert(sizes.batchBytesMax <= limits.batchBytesMax);
-  assert(sizes.recordBytesMax <= sizes.batchBytesMax);
-  assert(sizes.recordBytesMax <= sizes.chunkBytes);
-  assert(sizes.segmentBytes > sizes.batchBytesMax + BLOCK_HEADER_BYTES);
+  assert(sizes.blockBytesMax <= limits.blockBytesMax, 'blocks beyond the format');
+  assert(sizes.batchBytesMax <= limits.batchBytesMax, 'batches beyond the format');
+  assert(sizes.recordBytesMax <= sizes.batchBytesMax, 'records longer than batches');
+  assert(sizes.recordBytesMax <= sizes.chunkBytes, 'records longer than chunks');
+  assert(sizes.segmentBytes > sizes.batchBytesMax + BLOCK_HEADER_BYTES, 'segments too short');
   return sizes;
 }

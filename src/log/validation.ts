@@ -241,6 +241,9 @@ export class Validation {
   #checkEnd(): void {
     const { checkpoint, chain } = this.#findings;
     if (checkpoint === undefined) return;
+    if (this.#findings.lastNumber < checkpoint.segment) {
+      refuse(segmentName(checkpoint.segment), 0, 'the file is missing');
+    }
     const name = this.#segments.newest?.name ?? segmentName(checkpoint.segment);
     const offset = this.#segments.newest?.fileBytes ?? 0;
     if (chain.address < checkpoint.position || chain.batch < checkpoint.batch) {

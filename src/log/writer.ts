@@ -62,7 +62,7 @@ export class Writer {
 
   constructor(parts: WriterParts, chain: ChainEnd) {
     const tail = parts.segments.newest;
-    assert(tail?.isEmpty && tail.epoch === parts.epoch);
+    assert(tail?.isEmpty && tail.epoch === parts.epoch, 'no new segment to write to');
     this.#parts = parts;
     this.#tail = tail;
     this.#batchNumber = chain.batch;
@@ -178,7 +178,7 @@ export class Writer {
       tail.endAddress += payload.length;
       tail.fileBytes += BLOCK_HEADER_BYTES + payload.length;
     }
-    assert(tail.endAddress === batch.end);
+    assert(tail.endAddress === batch.end, 'the blocks do not make up the batch');
     gathering.written();
     segments.addLive(batch.start, batch.liveBytes);
     this.#batchNumber += 1;
@@ -214,7 +214,10 @@ export class Writer {
 
   /** Header, payload, header, payload and so on. */
   #encode(batch: Batch, payloads: readonly Buffer[]): Buffer[] {
-    assert(Number.isSafeInteger(batch.timeMs) && Number.isSafeInteger(batch.nextId));
+    assert(
+      Number.isSafeInteger(batch.timeMs) && Number.isSafeInteger(batch.nextId),
+      'a stamp is made of whole numbers',
+    );
     const headers = Buffer.allocUnsafe(payloads.length * BLOCK_HEADER_BYTES);
     const buffers: Buffer[] = [];
     const block = this.#block;
