@@ -180,11 +180,11 @@ export class Validation {
     const due = findings.chain.batch + 1;
     const what = `batch ${due} is damaged`;
     if (findings.checkpoint?.isClean) refuse(segment.name, offset, `${what}, after a clean stop`);
+    const later = await findLaterBlock(file, segment, offset, due);
+    if (later >= 0) refuse(segment.name, offset, `${what}, and a valid later one is at ${later}`);
     if (bytes > 2 * this.#sizes.batchBytesMax) {
       refuse(segment.name, offset, `${what}, and ${bytes} bytes follow: more than one batch`);
     }
-    const later = await findLaterBlock(file, segment, offset, due);
-    if (later >= 0) refuse(segment.name, offset, `${what}, and a valid later one is at ${later}`);
     findings.torn = { file: segment.name, offset, bytes };
   }
 
