@@ -1,6 +1,6 @@
 /**
- * Broker -> client: one function for each answer, writing a whole frame behind what the writer holds.
- * The fields and their order are those of `docs/protocol.md`.
+ * Broker -> client: one function for each answer, writing a whole frame behind what the writer
+ * holds. The fields and their order are those of `docs/protocol.md`.
  */
 import type { Code, WonderqError } from '../errors.ts';
 import type { ByteWriter } from './byte-writer.ts';

@@ -1,8 +1,8 @@
 /**
- * Values of administration frames, by msgpackr: the only file that imports it. Every option is spelled
- * out, since its defaults write records that no other library reads, and nothing reaches its decoder
- * that the walker has not passed first: left to itself it makes regular expressions, cycles and
- * compiled code out of extension types.
+ * Values of administration frames, by msgpackr: the only file that imports it. Every option is
+ * spelled out, since its defaults write records that no other library reads, and nothing reaches
+ * its decoder that the walker has not passed first: left to itself it makes regular expressions,
+ * cycles and compiled code out of extension types.
  */
 import assert from 'node:assert';
 import { Packr, Unpackr } from 'msgpackr';
@@ -23,12 +23,15 @@ const unpackr = new Unpackr({
   structuredClone: false,
 });
 
-/** msgpackr writes numbers from here on as floats, which the wire does not carry, and bigints right. */
+/**
+ * msgpackr writes numbers from here on as floats, which the wire does not carry, and bigints
+ * right.
+ */
 const BIGINT_FROM = 2 ** 32;
 
 /**
- * The bytes of a value that an administration frame can carry: nil, bool, integers of 0 to 2^53 - 1, strings,
- * bytes, arrays, plain objects. Anything else is a defect of the caller.
+ * The bytes of a value that an administration frame can carry: nil, bool, safe integers from 0,
+ * strings, bytes, arrays, plain objects. Anything else is a defect of the caller.
  */
 export function encodePlain(value: unknown): Buffer {
   return packr.pack(wireValue(value, 1));
@@ -42,10 +45,9 @@ export function decodePlain(
 ): unknown {
   const start = walker.at;
   walker.skip(1);
-  if (walker.structure.sawForeignNumber)
-    throw badField(field, 'must hold integers of 0 to 2^53 - 1 only');
-  if (walker.structure.values > valuesMax)
-    throw badField(field, `must hold at most ${valuesMax} values`);
+  const { sawForeignNumber, values } = walker.structure;
+  if (sawForeignNumber) throw badField(field, 'must hold integers of 0 to 2^53 - 1 only');
+  if (values > valuesMax) throw badField(field, `must hold at most ${valuesMax} values`);
   // A copy: msgpackr leaves a property of its own on the buffer it reads.
   return unpackr.unpack(Buffer.from(walker.buffer.subarray(start, walker.at)));
 }

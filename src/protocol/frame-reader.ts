@@ -1,7 +1,7 @@
 /**
  * Chunks of one connection -> whole frames. A frame that lies within one chunk is given in place,
- * without a copy; one that spans chunks is collected into a buffer of its own. Unread chunks are kept
- * by reference, so that a reader may stop after any frame and go on later.
+ * without a copy; one that spans chunks is collected into a buffer of its own. Unread chunks are
+ * kept by reference, so that a reader may stop after any frame and go on later.
  *
  *   4 bytes   length N of what follows, unsigned, big-endian
  *   N bytes   one msgpack array
@@ -122,8 +122,8 @@ export class FrameReader {
   }
 
   /**
-   * Goes to the next chunk if the current one is used up; false if there is none. An idle connection
-   * then holds on to no chunk.
+   * Goes to the next chunk if the current one is used up; false if there is none. An idle
+   * connection then holds on to no chunk.
    */
   #hasByte(): boolean {
     while (this.#at === this.#chunk.length) {

@@ -1,6 +1,6 @@
 /**
- * The first bytes of msgpack values, as the specification of msgpack numbers them. Values of one byte
- * (small integers, short strings, arrays and maps) carry their size in the first byte itself.
+ * The first bytes of msgpack values, as the specification of msgpack numbers them. Values of one
+ * byte (small integers, short strings, arrays and maps) carry their size in the first byte itself.
  */
 
 export const FIXMAP = 0x80;

@@ -1,6 +1,6 @@
 /**
- * The batches within a request: messages and receipts. The two loops that run once a message, so they
- * make no object, and a message of the plainest form has a way of its own.
+ * The batches within a request: messages and receipts. The two loops that run once a message, so
+ * they make no object, and a message of the plainest form has a way of its own.
  */
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';

@@ -1,7 +1,7 @@
 /**
- * Bytes of a frame -> `Reply`, for the client. It trusts the broker no more than the broker trusts a
- * client: everything is checked. Further elements at the end of an answer or a delivery are passed
- * over, so that a later broker may add some.
+ * Bytes of a frame -> `Reply`, for the client. It trusts the broker no more than the broker trusts
+ * a client: everything is checked. Further elements at the end of an answer or a delivery are
+ * passed over, so that a later broker may add some.
  */
 import { CODES, type Code, WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -14,7 +14,9 @@ const CODE_BYTES_MAX = 64;
 const TEXT_BYTES_MAX = 16 * 1024;
 const DELIVERY_FIELDS = 7;
 
-/** Fills the reply from the frame at which the walker stands; throws BAD_FRAME for anything wrong. */
+/**
+ * Fills the reply from the frame at which the walker stands; throws BAD_FRAME for anything wrong.
+ */
 export function parseReply(walker: Walker, reply: Reply): void {
   reply.clear();
   try {

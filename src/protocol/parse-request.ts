@@ -1,6 +1,6 @@
 /**
- * Bytes of a frame -> `Request`, in one pass that checks everything. Which fields an operation has is
- * said here and in `docs/protocol.md`, in the same order.
+ * Bytes of a frame -> `Request`, in one pass that checks everything. Which fields an operation has
+ * is said here and in `docs/protocol.md`, in the same order.
  */
 
 import { WonderqError } from '../errors.ts';
@@ -14,13 +14,15 @@ import { badField, type Walker } from './walker.ts';
 const SESSION_BYTES = 16;
 const VERB_BYTES_MAX = 64;
 const ANY = Number.MAX_SAFE_INTEGER;
-/** A client tells all it holds in one resume: as many as the credit of a subscription lets it hold. */
+/**
+ * A client tells all it holds in one resume: as many as the credit of a subscription lets it hold.
+ */
 const HELD_RECEIPTS_MAX = limits.creditMax;
 
 /**
- * Fills the request from the frame at which the walker stands. Throws a WonderqError: BAD_FRAME where
- * the bytes are broken, even if a field is wrong as well; else what is wrong with which field. The
- * request then has the operation and the ID, as far as they could be read.
+ * Fills the request from the frame at which the walker stands. Throws a WonderqError: BAD_FRAME
+ * where the bytes are broken, even if a field is wrong as well; else what is wrong with which
+ * field. The request then has the operation and the ID, as far as they could be read.
  */
 export function parseRequest(walker: Walker, request: Request): void {
   const start = walker.at;

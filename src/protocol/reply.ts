@@ -1,7 +1,7 @@
 /**
  * One answer as the client sees it: a single object, used again for each frame. What lies in the
- * frame's bytes (bodies, content types, headers) is read on demand and copied then, so everything in
- * it holds only until the next frame is parsed.
+ * frame's bytes (bodies, content types, headers) is read on demand and copied then, so everything
+ * in it holds only until the next frame is parsed.
  */
 import type { Code } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -85,7 +85,10 @@ export class Reply {
   /** Ok: undefined where it has none. */
   value: unknown = undefined;
 
-  /** Error and ended. A code that this version does not know is INTERNAL, with its name in the text. */
+  /**
+   * Error and ended. A code that this version does not know is INTERNAL, with its name in the
+   * text.
+   */
   code: Code = 'INTERNAL';
   message = '';
   field: string | undefined = undefined;

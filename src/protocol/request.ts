@@ -1,6 +1,6 @@
 /**
- * One request as the broker sees it: a single object, used again for each frame, so that parsing makes
- * none. `parseRequest` fills it; everything in it holds only until the next frame is parsed.
+ * One request as the broker sees it: a single object, used again for each frame, so that parsing
+ * makes none. `parseRequest` fills it; everything in it holds only until the next frame is parsed.
  */
 import { limits } from '../limits.ts';
 import { REQUEST } from './operations.ts';

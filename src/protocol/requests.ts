@@ -1,7 +1,8 @@
 /**
- * Client -> broker: one function for each request, writing a whole frame behind what the writer holds.
- * Many requests gather in one writer and leave in one write. A sequence of undefined or 0 stands for
- * none, as without a session; times of undefined take the queue's or the broker's default.
+ * Client -> broker: one function for each request, writing a whole frame behind what the writer
+ * holds. Many requests gather in one writer and leave in one write. A sequence of undefined or 0
+ * stands for none, as without a session; times of undefined take the queue's or the broker's
+ * default.
  */
 import type { ByteWriter } from './byte-writer.ts';
 import { encodePlain } from './codec.ts';

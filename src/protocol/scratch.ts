@@ -1,7 +1,7 @@
 /**
- * Reusable places for the batches of a request: where the messages of a produce lie, receipts as two
- * columns of numbers, groups of receipts by queue. Columns grow to the largest batch seen and are used
- * again, so that a batch makes no object.
+ * Reusable places for the batches of a request: where the messages of a produce lie, receipts as
+ * two columns of numbers, groups of receipts by queue. Columns grow to the largest batch seen and
+ * are used again, so that a batch makes no object.
  */
 
 const CAPACITY_MIN = 64;

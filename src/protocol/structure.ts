@@ -1,7 +1,7 @@
 /**
- * Whether bytes are one msgpack value of the types that the wire knows, whatever they mean. It is the
- * fence before msgpackr, and the judge between a wrong field and a broken frame. One loop over local
- * variables, without recursion.
+ * Whether bytes are one msgpack value of the types that the wire knows, whatever they mean. It is
+ * the fence before msgpackr, and the judge between a wrong field and a broken frame. One loop over
+ * local variables, without recursion.
  */
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -30,8 +30,8 @@ import {
 } from './msgpack.ts';
 
 /**
- * A frame of megabytes may hold as many values, and the loop takes nanoseconds for each: past so many
- * it is not worth the time.
+ * A frame of megabytes may hold as many values, and the loop takes nanoseconds for each: past so
+ * many it is not worth the time.
  */
 const VALUES_MAX = 2 ** 18;
 
@@ -67,7 +67,9 @@ export function truncated(what: string): WonderqError {
 }
 
 export class Structure {
-  /** Of the last `pass`: how many values, and whether one is a number that the wire does not take. */
+  /**
+   * Of the last `pass`: how many values, and whether one is a number that the wire does not take.
+   */
   values = 0;
   sawForeignNumber = false;
 
@@ -76,8 +78,8 @@ export class Structure {
   readonly #isMap = new Uint8Array(limits.depthMax + 1);
 
   /**
-   * Passes one value that lies within `depth` arrays and maps, and gives the place behind it. Throws
-   * BAD_FRAME where it is no such value, or does not end before `end`.
+   * Passes one value that lies within `depth` arrays and maps, and gives the place behind it.
+   * Throws BAD_FRAME where it is no such value, or does not end before `end`.
    */
   pass(buffer: Buffer, start: number, end: number, depth: number): number {
     const dueAt = this.#due;

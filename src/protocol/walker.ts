@@ -1,11 +1,12 @@
 /**
- * The walker passes once over the msgpack bytes of a frame, checks each step and finds values in place.
- * Two kinds of refusal: bytes that no msgpack reader could follow, or that the wire never carries
- * (BAD_FRAME), and a value that is not what the field takes (BAD_REQUEST with the field's name).
+ * The walker passes once over the msgpack bytes of a frame, checks each step and finds values in
+ * place. Two kinds of refusal: bytes that no msgpack reader could follow, or that the wire never
+ * carries (BAD_FRAME), and a value that is not what the field takes (BAD_REQUEST with the field's
+ * name).
  *
- * A value of two parts (where its bytes lie and how many) comes as a length, with the place in `from`:
- * no method is ever called inside an expression that also reads `at`, since JavaScript would read the
- * old `at` first.
+ * A value of two parts (where its bytes lie and how many) comes as a length, with the place in
+ * `from`: no method is ever called inside an expression that also reads `at`, since JavaScript
+ * would read the old `at` first.
  */
 import { isUtf8 } from 'node:buffer';
 import { WonderqError } from '../errors.ts';
