@@ -38,6 +38,7 @@ export interface RememberedAnswer {
   /** First ID and count, flat, when a produce got more than one run. */
   runs: number[] | undefined;
   refused: RefusedReceipt[] | undefined;
+  /** Where its first part stands in the log. */
   position: number;
 }
 
@@ -80,8 +81,12 @@ export class Answers {
   add(part: AnswerPart, position: number): void {
     const at = this.place(part.sequence);
     const before = this.counts[at]!;
-    if (before === 0) this.values[at] = part.value;
-    else this.addRun(part, at);
+    if (before === 0) {
+      this.values[at] = part.value;
+      this.positions[at] = position;
+    } else {
+      this.addRun(part, at);
+    }
     if (part.refused !== undefined) {
       const all = this.refused.get(part.sequence) ?? [];
       for (const { index, code } of part.refused) all.push({ index: before + index, code });
@@ -90,7 +95,6 @@ export class Answers {
     this.operations[at] = part.operation;
     this.completes[at] = part.complete ? 1 : 0;
     this.counts[at] = before + part.count;
-    this.positions[at] = position;
   }
 
   /** Replaces what is remembered, as a copy in the log tells it. */

@@ -15,18 +15,31 @@ import { lease } from './transitions.ts';
  * to do at once. Receives that do not wait, and got nothing, are answered.
  */
 export function dispatch(state: State, nowMs: number): boolean {
-  let room = limits.sliceMessagesMax;
-  for (const queue of state.changed) {
-    room -= serveLine(state, queue, room, nowMs);
-    if (room <= 0) return true;
-    state.changed.delete(queue);
-  }
+  const isMore = serveLines(state, nowMs);
   for (const taker of state.takers.impatient) {
-    if (taker.inLine && taker.queues.some((queue) => queue.isFetching)) continue;
+    if (taker.inLine && taker.queues.some((queue) => mayStillServe(state, queue))) continue;
     if (!state.outlet.canDeliver(taker)) continue;
     giveUp(state, taker);
   }
+  return isMore;
+}
+
+/** The queue that used up the slice is the last one next time, so that it holds up no other. */
+function serveLines(state: State, nowMs: number): boolean {
+  let room = limits.sliceMessagesMax;
+  for (const queue of state.changed) {
+    room -= serveLine(state, queue, room, nowMs);
+    state.changed.delete(queue);
+    if (room > 0) continue;
+    state.changed.add(queue);
+    return true;
+  }
   return false;
+}
+
+/** Whether it is not known yet that a queue has nothing for its line. */
+function mayStillServe(state: State, queue: Queue): boolean {
+  return queue.isFetching || state.changed.has(queue);
 }
 
 /** A receive ends without a message. */

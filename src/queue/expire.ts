@@ -86,10 +86,15 @@ function giveUpWaiting(state: State, nowMs: number): boolean {
 
 function loseSessions(state: State, nowMs: number): boolean {
   const { sessions } = state;
-  for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
+  let room = limits.sliceMessagesMax;
+  for (;;) {
     const lost = firstOf(sessions.inGrace);
     if (lost === undefined || lost.disconnectedMs + state.options.releaseAfterMs > nowMs) break;
-    returnLeases(state, lost, RETURNED_SESSION_LOST, limits.sliceMessagesMax);
+    if (room <= 0) return true;
+    const countMax = room;
+    // A session without leases is work too.
+    room -= lost.leaseCount + 1;
+    returnLeases(state, lost, RETURNED_SESSION_LOST, countMax);
     if (lost.leaseCount > 0) return true;
     sessions.becomeIdle(lost);
   }

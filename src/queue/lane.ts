@@ -116,19 +116,28 @@ export class Lane {
       if (this.readyFrom >= at) this.readyFrom -= 1;
       return;
     }
-    const first = chunk.states.findIndex((state) => state !== GONE);
-    const smaller = new Chunk(chunk.idAt(first), chunk.producedMsAt(first));
-    smaller.copyLiveFrom(chunk, first);
-    this.chunks[at] = smaller;
+    this.chunks[at] = liveFrom(chunk, 0)!;
   }
 
   /** Splits a chunk so that `id`, which is not in it, goes to the end of the first part. */
   private split(at: number, id: number): void {
     const chunk = this.chunks[at]!;
     const index = chunk.search(id);
-    const second = new Chunk(chunk.idAt(index), chunk.producedMsAt(index));
-    second.copyLiveFrom(chunk, index);
+    const second = liveFrom(chunk, index);
     chunk.cut(index);
-    if (second.count > 0) this.chunks.splice(at + 1, 0, second);
+    if (second !== undefined) this.chunks.splice(at + 1, 0, second);
   }
+}
+
+/**
+ * The live entries from `index` on as a chunk of their own, if there are any. It begins with the first
+ * of them: there must be no room for an ID between where a chunk begins and its first entry.
+ */
+function liveFrom(chunk: Chunk, index: number): Chunk | undefined {
+  let first = index;
+  while (first < chunk.count && chunk.states[first] === GONE) first += 1;
+  if (first === chunk.count) return undefined;
+  const copy = new Chunk(chunk.idAt(first), chunk.producedMsAt(first));
+  copy.copyLiveFrom(chunk, first);
+  return copy;
 }

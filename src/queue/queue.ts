@@ -47,6 +47,8 @@ export class Queue {
   delayed = 0;
   bytes = 0;
   readonly line = new Set<Taker>();
+  /** Who wants its messages, in line or not. */
+  takerCount = 0;
   /** The next body is being read; nobody is served until it is there. */
   isFetching = false;
   readonly counters: QueueCounters = {

@@ -8,6 +8,9 @@ import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
 
+/** Chunks that are looked at in one call. */
+const looksMax = 4;
+
 /** A message as it is now, without its bytes. */
 export interface MessageSnapshot {
   id: number;
@@ -77,15 +80,19 @@ export class Survey {
   /** Returns whether the queue is done. */
   private walk(queue: Queue, ids: IdList, bytesMax: number): boolean {
     let bytes = 0;
+    let looks = 0;
     for (const lane of queue.lanes) {
       if (lane.priority > this.priority) continue;
       if (lane.priority < this.priority) this.nextId = 0;
       this.priority = lane.priority;
       for (let at = Math.max(0, lane.chunkOf(this.nextId)); at < lane.chunks.length; at += 1) {
         const chunk = lane.chunks[at]!;
-        if (chunk.positionMin >= this.boundary) continue;
+        if (chunk.positionMin >= this.boundary || chunk.lastId < this.nextId) continue;
+        if (looks === looksMax) return false;
+        looks += 1;
         bytes += this.look(lane, chunk, ids, bytesMax - bytes);
         if (bytes >= bytesMax || ids.isFull) return false;
+        this.nextId = chunk.lastId + 1;
       }
     }
     return true;

@@ -72,9 +72,13 @@ export class State {
 
   /** The queue, or one that does not exist yet but in whose line somebody can stand. */
   expected(name: string): Queue {
+    return this.options.createQueues ? this.entered(name) : this.required(name);
+  }
+
+  /** The queue of this name, whether it exists or not. */
+  entered(name: string): Queue {
     const known = this.queuesByName.get(name);
     if (known !== undefined) return known;
-    if (!this.options.createQueues) this.required(name);
     this.refuseTooManyQueues();
     const queue = new Queue(name);
     this.queuesByName.set(name, queue);
@@ -96,9 +100,9 @@ export class State {
     this.queuesByNumber.set(number, queue);
   }
 
-  /** Forgets a queue that never existed and that nobody waits for. */
+  /** Forgets a queue that never existed and that nobody wants, whether in line for it or not. */
   forgetIfUnused(queue: Queue): void {
-    if (!queue.exists && queue.line.size === 0) this.queuesByName.delete(queue.name);
+    if (!queue.exists && queue.takerCount === 0) this.queuesByName.delete(queue.name);
   }
 
   private refuseTooManyQueues(): void {

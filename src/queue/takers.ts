@@ -21,6 +21,7 @@ export class Takers {
     taker.handle = this.freeHandles.pop() ?? this.byHandle.length;
     this.byHandle[taker.handle] = taker;
     this.size += 1;
+    for (const queue of taker.queues) queue.takerCount += 1;
     if (deadlineMs === undefined) this.impatient.add(taker);
     else if (Number.isFinite(deadlineMs)) this.deadlines.set(taker.handle, deadlineMs);
   }
@@ -34,6 +35,7 @@ export class Takers {
     this.freeHandles.push(taker.handle);
     taker.handle = 0;
     this.size -= 1;
+    for (const queue of taker.queues) queue.takerCount -= 1;
   }
 
   /** All of them, in line or not. */

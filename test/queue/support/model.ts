@@ -1,0 +1,278 @@
+/**
+ * What the broker promises about queues, leases, sessions and order, written as naively as can be:
+ * arrays and Maps, every question answered by looking at everything. Imports nothing from `src/`.
+ */
+import * as assert from 'uvu/assert';
+
+export interface ModelMessage {
+  readonly id: number;
+  readonly priority: number;
+  readonly producedMs: number;
+  readonly body: Buffer;
+  state: 'ready' | 'in flight' | 'delayed';
+  /** Of the lease or delay. */
+  dueMs: number;
+  token: number;
+  /** Whose lease; undefined: nobody's, or detached. */
+  session: string | undefined;
+  deliveryCount: number;
+  failureCount: number;
+}
+
+export interface ModelQueue {
+  messages: ModelMessage[];
+  visibilityMs: number;
+  pausesProduce: boolean;
+  pausesReceive: boolean;
+  readonly counters: Record<Counter, number>;
+}
+
+export type Counter =
+  | 'produced'
+  | 'delivered'
+  | 'acked'
+  | 'nacked'
+  | 'released'
+  | 'extended'
+  | 'expired'
+  | 'sessionLost'
+  | 'purged';
+
+interface ModelSession {
+  isConnected: boolean;
+  disconnectedMs: number;
+}
+
+export interface ModelTaker {
+  readonly queues: readonly string[];
+  readonly session: string | undefined;
+  readonly isSubscription: boolean;
+  readonly visibilityMs: number;
+  readonly untilMs: number;
+  messages: number;
+  bytes: number;
+}
+
+type Code = 'STALE_RECEIPT' | 'GONE' | undefined;
+type Receipt = readonly [id: number, token: number];
+
+export const releaseAfterMs = 5_000;
+const forgetMs = 600_000;
+const visibilityMsDefault = 30_000;
+
+export function zeros(): Record<Counter, number> {
+  return {
+    produced: 0,
+    delivered: 0,
+    acked: 0,
+    nacked: 0,
+    released: 0,
+    extended: 0,
+    expired: 0,
+    sessionLost: 0,
+    purged: 0,
+  };
+}
+
+export class Model {
+  readonly queues = new Map<string, ModelQueue>();
+  readonly sessions = new Map<string, ModelSession>();
+  readonly takers = new Map<number, ModelTaker>();
+  nextId = 1;
+  private readonly tokensSeen = new Set<number>();
+
+  queue(name: string): ModelQueue {
+    const known = this.queues.get(name);
+    if (known !== undefined) return known;
+    const queue: ModelQueue = {
+      messages: [],
+      visibilityMs: visibilityMsDefault,
+      pausesProduce: false,
+      pausesReceive: false,
+      counters: zeros(),
+    };
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  /** Returns the first ID, or the code of the refusal. */
+  produce(name: string, bodies: readonly Buffer[], priority: number, delayMs: number, now: number) {
+    const queue = this.queue(name);
+    if (queue.pausesProduce) return 'PAUSED';
+    const first = this.nextId;
+    for (const body of bodies) {
+      queue.messages.push({
+        id: this.nextId,
+        priority,
+        producedMs: now,
+        body,
+        state: delayMs > 0 ? 'delayed' : 'ready',
+        dueMs: now + delayMs,
+        token: 0,
+        session: undefined,
+        deliveryCount: 0,
+        failureCount: 0,
+      });
+      this.nextId += 1;
+    }
+    queue.counters.produced += bodies.length;
+    return first;
+  }
+
+  /** The messages that may go now, in the order in which they go. */
+  readyIn(name: string): ModelMessage[] {
+    const ready = this.queues.get(name)?.messages.filter(({ state }) => state === 'ready') ?? [];
+    return ready.sort((a, b) => b.priority - a.priority || a.id - b.id);
+  }
+
+  hasFor(name: string): boolean {
+    return this.queues.get(name)?.pausesReceive === false && this.readyIn(name).length > 0;
+  }
+
+  /** Hands out the first messages of a queue, under the tokens that the broker chose. */
+  deliver(handle: number, name: string, tokens: readonly number[], now: number): ModelMessage[] {
+    const taker = this.takers.get(handle)!;
+    const queue = this.queue(name);
+    const messages = this.readyIn(name).slice(0, tokens.length);
+    assert.is(messages.length, tokens.length, 'more was delivered than was ready');
+    assert.ok(tokens.length > 0 && tokens.length <= Math.min(taker.messages, 512));
+    const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
+    assert.ok(messages.length === 1 || bytes <= Math.min(taker.bytes, 256 * 1024));
+    assert.not(queue.pausesReceive);
+    for (const [at, message] of messages.entries()) {
+      assert.not(this.tokensSeen.has(tokens[at]!), 'a token came twice');
+      this.tokensSeen.add(tokens[at]!);
+      message.state = 'in flight';
+      message.token = tokens[at]!;
+      message.session = taker.session;
+      message.dueMs = now + (taker.visibilityMs || queue.visibilityMs);
+      message.deliveryCount += 1;
+    }
+    queue.counters.delivered += messages.length;
+    if (taker.isSubscription) {
+      taker.messages -= messages.length;
+      taker.bytes -= bytes;
+    } else {
+      this.takers.delete(handle);
+    }
+    return messages;
+  }
+
+  settle(
+    what: 'ack' | 'nack' | 'release' | 'extend',
+    name: string,
+    session: string | undefined,
+    receipts: readonly Receipt[],
+    ms: number,
+    now: number,
+  ): Code[] {
+    return receipts.map(([id, token]) => {
+      const queue = this.queues.get(name);
+      const message = queue?.messages.find((candidate) => candidate.id === id);
+      if (queue === undefined || message === undefined) return 'GONE';
+      const isMine = message.session === undefined || message.session === session;
+      const isInForce = message.state === 'in flight' && now < message.dueMs;
+      if (!isInForce || !isMine || message.token !== token) return 'STALE_RECEIPT';
+      if (what === 'ack') {
+        queue.messages = queue.messages.filter((other) => other !== message);
+        queue.counters.acked += 1;
+      } else if (what === 'nack') {
+        queue.counters.nacked += 1;
+        comeBack(message, true, ms, now);
+      } else if (what === 'release') {
+        queue.counters.released += 1;
+        comeBack(message, false, 0, now);
+      } else {
+        queue.counters.extended += 1;
+        message.dueMs = now + (ms || queue.visibilityMs);
+      }
+      return undefined;
+    });
+  }
+
+  /** Everything that is due happens. Returns the takers that gave up waiting. */
+  sweep(now: number): number[] {
+    for (const queue of this.queues.values()) {
+      for (const message of queue.messages) {
+        if (message.state === 'ready' || now < message.dueMs) continue;
+        if (message.state === 'in flight') queue.counters.expired += 1;
+        comeBack(message, message.state === 'in flight', 0, now);
+      }
+    }
+    const late = [...this.takers].filter(([, { untilMs }]) => untilMs <= now);
+    for (const [handle] of late) this.takers.delete(handle);
+    for (const [key, session] of this.sessions) {
+      if (session.isConnected) continue;
+      if (now >= session.disconnectedMs + releaseAfterMs) this.returnAll(key, true, now);
+      if (now >= session.disconnectedMs + forgetMs) this.sessions.delete(key);
+    }
+    return late.map(([handle]) => handle);
+  }
+
+  /** Returns whether the session was known. */
+  connect(key: string): boolean {
+    const isKnown = this.sessions.has(key);
+    this.sessions.set(key, { isConnected: true, disconnectedMs: 0 });
+    return isKnown;
+  }
+
+  /** Gives back what the client does not hold. */
+  resume(key: string, held: ReadonlyMap<string, ReadonlyMap<number, number>>, now: number): void {
+    this.returnAll(key, false, now, (name, { id, token }) => held.get(name)?.get(id) === token);
+  }
+
+  disconnect(key: string, now: number): void {
+    this.sessions.set(key, { isConnected: false, disconnectedMs: now });
+  }
+
+  bye(key: string, now: number): void {
+    this.returnAll(key, false, now);
+    this.sessions.delete(key);
+  }
+
+  purge(name: string): number {
+    const queue = this.queue(name);
+    const count = queue.messages.length;
+    queue.messages = [];
+    queue.counters.purged += count;
+    return count;
+  }
+
+  /** Returns how many messages went, and the takers that ended. */
+  delete(name: string): { count: number; ended: number[] } {
+    const count = this.queue(name).messages.length;
+    this.queues.delete(name);
+    const ended = [...this.takers].filter(([, { queues }]) => queues.includes(name));
+    for (const [handle] of ended) this.takers.delete(handle);
+    return { count, ended: ended.map(([handle]) => handle) };
+  }
+
+  /** The broker starts again: leases and sessions are still there, connections are not. */
+  restart(now: number): void {
+    this.takers.clear();
+    for (const key of this.sessions.keys()) this.disconnect(key, now);
+    for (const queue of this.queues.values()) Object.assign(queue.counters, zeros());
+  }
+
+  private returnAll(
+    key: string,
+    isFailure: boolean,
+    now: number,
+    keeps: (name: string, message: ModelMessage) => boolean = () => false,
+  ): void {
+    for (const [name, queue] of this.queues) {
+      for (const message of queue.messages) {
+        if (message.session !== key || keeps(name, message)) continue;
+        comeBack(message, isFailure, 0, now);
+        queue.counters[isFailure ? 'sessionLost' : 'released'] += 1;
+      }
+    }
+  }
+}
+
+function comeBack(message: ModelMessage, isFailure: boolean, delayMs: number, now: number): void {
+  message.state = delayMs > 0 ? 'delayed' : 'ready';
+  message.dueMs = now + delayMs;
+  message.session = undefined;
+  if (isFailure) message.failureCount += 1;
+}

@@ -1,0 +1,344 @@
+/**
+ * The rules and the model side by side: every request is made of both and the outcomes compared; what
+ * the rules hand out is checked against what the model allows, at the moment when it is handed out.
+ */
+import * as assert from 'uvu/assert';
+import { WonderqError } from '../../../src/errors.ts';
+import {
+  connectSession,
+  disconnectSession,
+  endSession,
+  resumeSession,
+} from '../../../src/queue/connect.ts';
+import { joinLine } from '../../../src/queue/deliver.ts';
+import { expire } from '../../../src/queue/expire.ts';
+import { checkInvariants } from '../../../src/queue/invariants.ts';
+import { deleteQueue, purge } from '../../../src/queue/purge.ts';
+import type { Session } from '../../../src/queue/session.ts';
+import type { Taker } from '../../../src/queue/taker.ts';
+import { Model, type ModelMessage, releaseAfterMs } from './model.ts';
+import { messagesOf } from './replayed.ts';
+import { type Connection, type Delivered, type Receipt, Rig, type TakeOptions } from './rig.ts';
+
+/** A client's connection; without a key it has no session. */
+export interface Client {
+  readonly key: string | undefined;
+  readonly session: Session | undefined;
+  readonly connection: Connection;
+}
+
+/** A receipt that was handed out once, valid or not by now. */
+export interface Handed {
+  readonly queue: string;
+  readonly receipt: Receipt;
+  readonly key: string | undefined;
+}
+
+const statesByNumber = ['gone', 'ready', 'in flight', 'delayed'];
+
+export class World {
+  readonly rig = new Rig({ releaseAfterMs });
+  model = new Model();
+  clients: Client[] = [{ key: undefined, session: undefined, connection: { isBlocked: false } }];
+  takers = new Map<number, Taker>();
+  handed: Handed[] = [];
+  readonly reached = new Map<string, number>();
+  private isDispatching = false;
+
+  constructor() {
+    this.rig.onDelivered = (delivered) => this.checkDelivered(delivered);
+    this.rig.onEmpty = (taker) => this.checkEmpty(taker);
+  }
+
+  note(path: string): void {
+    this.reached.set(path, (this.reached.get(path) ?? 0) + 1);
+  }
+
+  produce(name: string, bodies: readonly Buffer[], priority: number, delayMs: number): void {
+    const { rig, model } = this;
+    const expected = model.produce(name, bodies, priority, delayMs, rig.nowMs);
+    const actual = refusal(() => rig.produce(name, bodies, priority, delayMs));
+    assert.is(actual, expected);
+  }
+
+  take(client: Client, kind: 'receive' | 'subscribe', names: string[], options: TakeOptions): void {
+    const { rig, model } = this;
+    const isDetached = options.session === undefined;
+    const taker = rig[kind](names, { ...options, connection: client.connection });
+    this.takers.set(taker.requestId, taker);
+    model.takers.set(taker.requestId, {
+      queues: names,
+      session: isDetached ? undefined : client.key,
+      isSubscription: kind === 'subscribe',
+      visibilityMs: options.visibilityMs ?? 0,
+      untilMs: kind === 'subscribe' || !options.waitMs ? Infinity : rig.nowMs + options.waitMs,
+      messages: taker.messages,
+      bytes: taker.bytes,
+    });
+  }
+
+  credit(handle: number, messages: number, bytes: number): void {
+    const taker = this.takers.get(handle)!;
+    const expected = this.model.takers.get(handle)!;
+    taker.messages += messages;
+    taker.bytes += bytes;
+    expected.messages += messages;
+    expected.bytes += bytes;
+    joinLine(this.rig.state, taker);
+  }
+
+  leave(handle: number): void {
+    this.rig.leave(this.takers.get(handle)!);
+    this.takers.delete(handle);
+    this.model.takers.delete(handle);
+  }
+
+  settle(
+    what: 'ack' | 'nack' | 'release' | 'extend',
+    name: string,
+    client: Client,
+    receipts: Receipt[],
+    ms: number,
+  ): void {
+    const { rig, model } = this;
+    const { session, key } = client;
+    const expected = model.settle(what, name, key, receipts, ms, rig.nowMs);
+    let actual = expected;
+    if (what === 'ack') actual = rig.ack(name, receipts, session);
+    if (what === 'nack') actual = rig.nack(name, receipts, ms, session);
+    if (what === 'release') actual = rig.release(name, receipts, session);
+    if (what === 'extend') actual = rig.extend(name, receipts, ms, session);
+    assert.equal(actual, expected, `${what} of ${JSON.stringify(receipts)} in ${name}`);
+    for (const code of expected) this.note(`${what} ${code ?? 'done'}`);
+  }
+
+  connect(key: string): Client {
+    const before = this.clients.find((client) => client.key === key);
+    if (before !== undefined) this.removeClient(before);
+    const connection = { isBlocked: false };
+    const { session, resumed } = connectSession(this.rig.state, key, `of ${key}`, connection);
+    assert.is(resumed, this.model.connect(key));
+    this.note(resumed ? 'resumed' : 'opened');
+    const client = { key, session, connection };
+    this.clients.push(client);
+    return client;
+  }
+
+  resume(client: Client, held: ReadonlyMap<string, ReadonlyMap<number, number>>): void {
+    resumeSession(this.rig.state, client.session!, held);
+    this.model.resume(client.key!, held, this.rig.nowMs);
+  }
+
+  disconnect(client: Client): void {
+    this.removeClient(client);
+    disconnectSession(this.rig.state, client.session!, this.rig.nowMs);
+    this.model.disconnect(client.key!, this.rig.nowMs);
+  }
+
+  bye(client: Client): void {
+    this.removeClient(client);
+    endSession(this.rig.state, client.session!);
+    this.model.bye(client.key!, this.rig.nowMs);
+  }
+
+  purge(name: string): void {
+    const queue = this.rig.state.existing(name);
+    assert.is(queue !== undefined, this.model.queues.has(name));
+    if (queue !== undefined) assert.is(purge(this.rig.state, queue), this.model.purge(name));
+  }
+
+  delete(name: string): void {
+    const queue = this.rig.state.existing(name);
+    if (queue === undefined) return;
+    this.rig.ended.length = 0;
+    const { count, ended } = this.model.delete(name);
+    assert.is(deleteQueue(this.rig.state, queue), count);
+    assert.equal(this.rig.ended.map(({ taker }) => taker.requestId).sort(byNumber), ended);
+    for (const handle of ended) this.takers.delete(handle);
+  }
+
+  /** Sets what is paused and the visibility timeout, as `queue.configure` would. */
+  configure(name: string, pausesProduce: boolean, pausesReceive: boolean, visibilityMs: number) {
+    const { state, recorder } = this.rig;
+    const queue = state.existing(name);
+    if (queue === undefined) return;
+    if (pausesProduce) queue.paused = pausesReceive ? 'both' : 'produce';
+    else queue.paused = pausesReceive ? 'receive' : 'none';
+    queue.settings = { visibilityMs };
+    queue.position = recorder.queueSet(queue);
+    state.changed.add(queue);
+    Object.assign(this.model.queue(name), { pausesProduce, pausesReceive, visibilityMs });
+  }
+
+  /** One slice of what is due. */
+  expire(): void {
+    const { rig, model } = this;
+    const isFreeing = rig.state.retired.length > 0;
+    rig.empties.length = 0;
+    const isMore = expire(rig.state, rig.nowMs);
+    const late = isFreeing ? [] : model.sweep(rig.nowMs);
+    assert.is(isMore, isFreeing);
+    assert.equal(rig.empties.map(({ requestId }) => requestId).sort(byNumber), late);
+    for (const handle of late) this.takers.delete(handle);
+    if (late.length > 0) this.note('gave up waiting');
+  }
+
+  expireAll(): void {
+    while (this.rig.state.retired.length > 0) this.expire();
+    this.expire();
+  }
+
+  dispatch(): void {
+    this.isDispatching = true;
+    this.rig.dispatch();
+    this.isDispatching = false;
+    for (const [handle, { queues, messages, bytes, isSubscription }] of this.model.takers) {
+      const taker = this.takers.get(handle)!;
+      assert.equal([taker.messages, taker.bytes], [messages, bytes]);
+      if (messages <= 0 || bytes <= 0 || !this.rig.canDeliver(taker)) continue;
+      const starved = queues.find((name) => this.hasFor(name));
+      assert.is(starved, undefined, `${handle} waits though ${starved} has messages`);
+      const isWaiting = isSubscription || this.model.takers.get(handle)!.untilMs < Infinity;
+      assert.ok(
+        isWaiting || queues.some((name) => this.isFetching(name)),
+        'an empty answer is due',
+      );
+    }
+  }
+
+  restart(): void {
+    this.rig.restart();
+    this.model.restart(this.rig.nowMs);
+    this.model.nextId = this.rig.state.nextId;
+    this.takers.clear();
+    this.clients = this.clients.filter(({ key }) => key === undefined);
+  }
+
+  /** Compares all messages and counts. */
+  compare(): void {
+    const { state, recorder } = this.rig;
+    checkInvariants(state);
+    let bytes = 0;
+    for (const lane of state.retired) {
+      for (const chunk of lane.chunks) bytes += lengthOfLive(chunk);
+    }
+    assert.equal([...state.queuesByNumber.values()].map(({ name }) => name).sort(), [
+      ...[...this.model.queues.keys()].sort(),
+    ]);
+    for (const [name, { messages, counters }] of this.model.queues) {
+      const queue = state.required(name);
+      bytes += queue.bytes;
+      assert.equal(queue.counters, counters);
+      const count = (wanted: string) => messages.filter(({ state }) => state === wanted).length;
+      assert.is(queue.ready, count('ready'));
+      assert.is(queue.inFlight, count('in flight'));
+      assert.is(queue.delayed, count('delayed'));
+      assert.equal(this.actualMessages(name), expectedMessages(messages));
+    }
+    assert.is(recorder.liveBytes, bytes);
+    const keys = [...state.sessions.all()].map(({ key }) => key).sort();
+    assert.equal(keys, [...this.model.sessions.keys()].sort());
+  }
+
+  private actualMessages(name: string) {
+    const { state, recorder } = this.rig;
+    return messagesOf(state, name).map((message) => {
+      const status = statesByNumber[message.state]!;
+      const { id, priority, producedMs, deliveryCount, failureCount, dueMs } = message;
+      const session = state.sessions.withNumber(message.session)?.key;
+      const token = status === 'in flight' ? message.token : 0;
+      const body = recorder.bodyAt(message.position, message.length).toString('latin1', 0, 16);
+      const counts = { deliveryCount, failureCount };
+      return { id, priority, producedMs, status, session, token, dueMs, body, ...counts };
+    });
+  }
+
+  private checkDelivered({ taker, queue, deliveries }: Delivered): void {
+    const { rig, model } = this;
+    const expected = model.takers.get(taker.requestId)!;
+    for (const name of expected.queues) {
+      if (name === queue) break;
+      assert.not(this.hasFor(name), `${queue} was taken from, ${name} comes first`);
+    }
+    const tokens = deliveries.map(({ token }) => token);
+    const messages = model.deliver(taker.requestId, queue, tokens, rig.nowMs);
+    assert.equal(
+      deliveries,
+      messages.map((message) => ({
+        id: message.id,
+        token: message.token,
+        deliveryCount: message.deliveryCount,
+        failureCount: message.failureCount,
+        producedMs: message.producedMs,
+        priority: message.priority,
+        body: message.body,
+      })),
+    );
+    for (const { id, token } of deliveries) {
+      this.handed.push({ queue, receipt: [id, token], key: expected.session });
+    }
+    if (!expected.isSubscription) this.takers.delete(taker.requestId);
+  }
+
+  /** While messages are handed out, nobody goes away empty who could have one. */
+  private checkEmpty({ requestId }: Taker): void {
+    if (!this.isDispatching) return;
+    const { queues } = this.model.takers.get(requestId)!;
+    for (const name of queues) assert.not(this.hasFor(name), `${name} has messages`);
+    this.model.takers.delete(requestId);
+    this.takers.delete(requestId);
+    this.note('answered empty');
+  }
+
+  private hasFor(name: string): boolean {
+    return this.model.hasFor(name) && !this.isFetching(name);
+  }
+
+  private isFetching(name: string): boolean {
+    return this.rig.fetches.some(({ queue }) => queue === this.rig.state.existing(name));
+  }
+
+  private removeClient(client: Client): void {
+    for (const [handle, taker] of this.takers) {
+      if (taker.connection === client.connection) this.leave(handle);
+    }
+    this.clients = this.clients.filter((other) => other !== client);
+  }
+}
+
+function expectedMessages(messages: readonly ModelMessage[]) {
+  const sorted = [...messages].sort((a, b) => b.priority - a.priority || a.id - b.id);
+  return sorted.map((message) => {
+    const { id, priority, producedMs, session, deliveryCount, failureCount } = message;
+    const status = message.state;
+    const token = status === 'in flight' ? message.token : 0;
+    const dueMs = status === 'ready' ? 0 : message.dueMs;
+    const body = message.body.toString('latin1', 0, 16);
+    const counts = { deliveryCount, failureCount };
+    return { id, priority, producedMs, status, session, token, dueMs, body, ...counts };
+  });
+}
+
+function lengthOfLive({ count, states, lengths }: { count: number } & Columns): number {
+  let bytes = 0;
+  for (let index = 0; index < count; index += 1) if (states[index] !== 0) bytes += lengths[index]!;
+  return bytes;
+}
+
+interface Columns {
+  readonly states: Uint8Array;
+  readonly lengths: Uint32Array;
+}
+
+function refusal(action: () => number): number | string {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof WonderqError) return error.code;
+    throw error;
+  }
+}
+
+function byNumber(a: number, b: number): number {
+  return a - b;
+}
