@@ -82,8 +82,8 @@ export class WonderqError extends Error {
 }
 
 /**
- * The log is damaged beyond a torn tail, or is of another format: the start is refused (exit 65) and
- * nothing was changed.
+ * The log is damaged beyond a torn tail, or is of another format: the start is refused (exit 65)
+ * and nothing was changed.
  */
 export class LogDamagedError extends Error {
   override readonly name = 'LogDamagedError';

@@ -1,5 +1,6 @@
 /**
- * Every bound and every default, in one place, with their relations asserted. Units are in the names.
+ * Every bound and every default, in one place, with their relations asserted. Units are in the
+ * names.
  */
 import assert from 'node:assert';
 
@@ -67,7 +68,10 @@ export const limits = {
   timerMsMax: 60 * MINUTE_MS,
 } as const;
 
-/** A record holds at most one slice of a frame: its messages but for the last end within a turn's bytes. */
+/**
+ * A record holds at most one slice of a frame: its messages but for the last end within a turn's
+ * bytes.
+ */
 export const recordBytesMax =
   limits.turnBytesMax + limits.bodyBytesMax + limits.headerBytesMax + 4 * KIB;
 

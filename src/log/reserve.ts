@@ -21,6 +21,8 @@ export class Reserve {
   readonly #present = new Set<string>();
   #filling: Promise<void> | undefined;
   #mayFill = true;
+  /** Room was needed, or there is none to make what is missing: the file system counts as full. */
+  #isShort = false;
 
   /** `changed` is called when a half was given up or made. */
   constructor(storage: Storage, halfBytes: number, changed: () => void) {
@@ -29,8 +31,9 @@ export class Reserve {
     this.#changed = changed;
   }
 
+  /** Halves that are left; 2 also while they are still being made with plenty of space. */
   get halves(): 0 | 1 | 2 {
-    return this.#present.size as 0 | 1 | 2;
+    return this.#isShort ? (this.#present.size as 0 | 1 | 2) : 2;
   }
 
   /** Looks which halves are there and whole. */
@@ -49,9 +52,11 @@ export class Reserve {
    * left to give up.
    */
   async giveUp(): Promise<boolean> {
+    this.#isShort = true;
     if (this.#filling !== undefined) {
       await this.stop();
       this.#mayFill = true;
+      this.#changed();
       return true;
     }
     const name = NAMES.findLast((candidate) => this.#present.has(candidate));
@@ -65,17 +70,27 @@ export class Reserve {
 
   /** Makes what is missing, if there is plenty of space. */
   async fill(freeBytes: number): Promise<void> {
-    const isWorthwhile = this.halves < 2 && freeBytes >= (1 + SPARE_HALVES) * this.#halfBytes;
-    if (!isWorthwhile || this.#filling !== undefined || !this.#mayFill) return;
+    if (this.#present.size === 2 || this.#filling !== undefined || !this.#mayFill) return;
+    if (freeBytes < (1 + SPARE_HALVES) * this.#halfBytes) {
+      this.#becomeShort();
+      return;
+    }
     this.#filling = this.#fillMissing();
     try {
       await this.#filling;
     } catch (error) {
       if (!isNoSpace(error)) throw error;
+      this.#becomeShort();
       await removeLeftover(this.#storage, TEMPORARY_NAME);
     } finally {
       this.#filling = undefined;
     }
+  }
+
+  #becomeShort(): void {
+    if (this.#isShort) return;
+    this.#isShort = true;
+    this.#changed();
   }
 
   /** On return nothing is being filled, and nothing will be. */
@@ -91,6 +106,7 @@ export class Reserve {
       if (!isWhole) return;
       await replaceFile(this.#storage, TEMPORARY_NAME, name);
       this.#present.add(name);
+      if (this.#present.size === 2) this.#isShort = false;
       this.#changed();
       const freeBytes = await this.#storage.freeBytes();
       if (freeBytes < (1 + SPARE_HALVES) * this.#halfBytes) return;

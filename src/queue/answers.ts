@@ -1,7 +1,7 @@
 /**
  * The last answers of one session, by the sequence numbers of its requests, so that a request sent
- * again gets its first answer and changes nothing. A ring of columns that grows to 1,024 entries; what
- * is out of the ordinary (several runs of IDs, refused receipts) is kept aside.
+ * again gets its first answer and changes nothing. A ring of columns that grows to 1,024 entries;
+ * what is out of the ordinary (several runs of IDs, refused receipts) is kept aside.
  */
 import { limits } from '../limits.ts';
 import { grown } from './chunk.ts';

@@ -1,7 +1,7 @@
 /**
- * A chunk: up to 1,024 messages of one lane in order of their IDs, as columns of numbers (25 bytes a
- * message). Bodies are not here: a message knows only where its bytes lie in the log. It is a plain
- * container; the lane decides what the numbers mean together.
+ * A chunk: up to 1,024 messages of one lane in order of their IDs, as columns of numbers (25 bytes
+ * a message). Bodies are not here: a message knows only where its bytes lie in the log. It is a
+ * plain container; the lane decides what the numbers mean together.
  */
 import assert from 'node:assert';
 
@@ -126,7 +126,10 @@ export class Chunk {
     return this.count >= 4 * capacityMin && this.live * 4 < this.count;
   }
 
-  /** Whether all live entries of `next`, which follows, fit at the end of this one with room to spare. */
+  /**
+   * Whether all live entries of `next`, which follows, fit at the end of this one with room to
+   * spare.
+   */
   canAbsorb(next: Chunk): boolean {
     return (
       this.count + next.live <= capacityMax / 2 &&

@@ -1,6 +1,6 @@
 /**
- * The life of a session: it opens or is taken up again, says what it still holds, loses its connection,
- * or says goodbye.
+ * The life of a session: it opens or is taken up again, says what it still holds, loses its
+ * connection, or says goodbye.
  */
 import { returnLeases } from './expire.ts';
 import { RETURNED_RELEASED } from './journal.ts';
@@ -24,7 +24,9 @@ export function connectSession(
 /** The rows and tokens that a resumed client says it holds: token by message ID, by queue name. */
 export type Held = ReadonlyMap<string, ReadonlyMap<number, number>>;
 
-/** Gives back every lease of the session that the client does not hold, not counted as a failure. */
+/**
+ * Gives back every lease of the session that the client does not hold, not counted as a failure.
+ */
 export function resumeSession(state: State, session: Session, held: Held): void {
   const { leases } = state;
   returnLeases(state, session, RETURNED_RELEASED, Number.POSITIVE_INFINITY, (row) => {

@@ -1,7 +1,7 @@
 /**
- * Deadlines of small integer handles, earliest first: an indexed binary heap in typed arrays, so that a
- * million of them cost 20 bytes each and no timer. Who owns a handle, and what its deadline means, is
- * not known here.
+ * Deadlines of small integer handles, earliest first: an indexed binary heap in typed arrays, so
+ * that a million of them cost 20 bytes each and no timer. Who owns a handle, and what its deadline
+ * means, is not known here.
  */
 import assert from 'node:assert';
 import { grown } from './chunk.ts';

@@ -1,6 +1,6 @@
 /**
- * Deliver: who stands in line gets what is ready, in turns. A message is leased only when its body is
- * in memory: a body that must be read first is asked for, and the line waits until it is there.
+ * Deliver: who stands in line gets what is ready, in turns. A message is leased only when its body
+ * is in memory: a body that must be read first is asked for, and the line waits until it is there.
  */
 import { limits } from '../limits.ts';
 import type { Chunk } from './chunk.ts';
@@ -11,8 +11,8 @@ import type { Taker } from './taker.ts';
 import { lease } from './transitions.ts';
 
 /**
- * Serves the lines of all changed queues, at most one slice of messages. Returns whether there is more
- * to do at once. Receives that do not wait, and got nothing, are answered.
+ * Serves the lines of all changed queues, at most one slice of messages. Returns whether there is
+ * more to do at once. Receives that do not wait, and got nothing, are answered.
  */
 export function dispatch(state: State, nowMs: number): boolean {
   const isMore = serveLines(state, nowMs);
@@ -80,7 +80,9 @@ function canServe(queue: Queue): boolean {
   return queue.ready > 0 && queue.line.size > 0 && queue.mayReceive && !queue.isFetching;
 }
 
-/** The first in line whose connection can take something; the others leave the line until it can. */
+/**
+ * The first in line whose connection can take something; the others leave the line until it can.
+ */
 function nextInLine(state: State, queue: Queue): Taker | undefined {
   for (const taker of queue.line) {
     if (state.outlet.canDeliver(taker)) return taker;

@@ -1,6 +1,6 @@
 /**
- * The messages of one delivery to one taker, as columns: filled by the rules, read by the outlet during
- * the one call, then used again.
+ * The messages of one delivery to one taker, as columns: filled by the rules, read by the outlet
+ * during the one call, then used again.
  */
 import { limits } from '../limits.ts';
 import { IdList } from './id-list.ts';

@@ -1,6 +1,7 @@
 /**
- * What time does: leases and delays end, receives give up waiting, sessions without a connection lose
- * their leases and are forgotten, and the memory of purged messages is freed. Each call does one slice.
+ * What time does: leases and delays end, receives give up waiting, sessions without a connection
+ * lose their leases and are forgotten, and the memory of purged messages is freed. Each call does
+ * one slice.
  */
 import { limits } from '../limits.ts';
 import { DELAYED, GONE } from './chunk.ts';
@@ -20,7 +21,8 @@ import { endLease, freeRow, giveBack, ripen } from './transitions.ts';
 
 /** Does one slice of what is due at `nowMs`. Returns whether more is due at once. */
 export function expire(state: State, nowMs: number): boolean {
-  // Purged messages first: a row of theirs is still in the deadlines, but its message is not in a queue.
+  // Purged messages first: a row of theirs is still in the deadlines, but its message is not in a
+  // queue.
   if (state.retired.length > 0) {
     freeRetired(state);
     return true;
@@ -115,8 +117,8 @@ function forgetSessions(state: State, nowMs: number): boolean {
 }
 
 /**
- * Gives back up to `countMax` leases of a session, but for those that `keeps` wants to keep. A record
- * is about one queue and one slice.
+ * Gives back up to `countMax` leases of a session, but for those that `keeps` wants to keep. A
+ * record is about one queue and one slice.
  */
 export function returnLeases(
   state: State,

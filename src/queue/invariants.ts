@@ -1,6 +1,6 @@
 /**
- * Recounts the whole state and compares: slow, for tests and the simulation. Every assertion here is
- * about state that no single rule sees whole.
+ * Recounts the whole state and compares: slow, for tests and the simulation. Every assertion here
+ * is about state that no single rule sees whole.
  */
 import assert from 'node:assert';
 import { type Chunk, DELAYED, GONE, IN_FLIGHT, READY } from './chunk.ts';

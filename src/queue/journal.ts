@@ -1,7 +1,8 @@
 /**
- * The three things that the rules need from outside, as interfaces, so that the rules stay pure: where
- * facts are written down (`Journal`), where deliveries go (`Outlet`), and which bodies are in memory
- * (`Bodies`). The broker implements them over the log and the connections, tests over plain arrays.
+ * The three things that the rules need from outside, as interfaces, so that the rules stay pure:
+ * where facts are written down (`Journal`), where deliveries go (`Outlet`), and which bodies are in
+ * memory (`Bodies`). The broker implements them over the log and the connections, tests over plain
+ * arrays.
  */
 import type { AnswerPart } from './answers.ts';
 import type { DeliveryBatch } from './delivery-batch.ts';
@@ -14,7 +15,10 @@ import type { Taker } from './taker.ts';
 export const SETTLED_ACKED = 1;
 export type SettledReason = typeof SETTLED_ACKED;
 
-/** Why a message came back. All but a release count as a failure. The numbers are written to the log. */
+/**
+ * Why a message came back. All but a release count as a failure. The numbers are written to the
+ * log.
+ */
 export const RETURNED_NACKED = 1;
 export const RETURNED_RELEASED = 2;
 export const RETURNED_EXPIRED = 3;

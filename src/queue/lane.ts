@@ -1,7 +1,7 @@
 /**
  * A lane: all messages of one queue with one priority, in order of their IDs, as a list of chunks.
- * New messages go to its end; copies that compaction made are put in their place at replay. It finds
- * a message by ID and the first ready one; what happens to them is decided elsewhere.
+ * New messages go to its end; copies that compaction made are put in their place at replay. It
+ * finds a message by ID and the first ready one; what happens to them is decided elsewhere.
  */
 import assert from 'node:assert';
 import { Chunk, GONE, type MessageState, READY } from './chunk.ts';
@@ -130,8 +130,8 @@ export class Lane {
 }
 
 /**
- * The live entries from `index` on as a chunk of their own, if there are any. It begins with the first
- * of them: there must be no room for an ID between where a chunk begins and its first entry.
+ * The live entries from `index` on as a chunk of their own, if there are any. It begins with the
+ * first of them: there must be no room for an ID between where a chunk begins and its first entry.
  */
 function liveFrom(chunk: Chunk, index: number): Chunk | undefined {
   let first = index;

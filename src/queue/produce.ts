@@ -15,7 +15,6 @@ export function queueToProduceTo(state: State, name: string, nowMs: number): Que
     return known;
   }
   const queue = state.expected(name);
-  if (!state.options.createQueues) return state.required(name);
   createQueue(state, queue, nowMs);
   return queue;
 }

@@ -1,5 +1,6 @@
 /**
- * Purge and delete: all messages of a queue go at once, by one record; their memory is freed in slices.
+ * Purge and delete: all messages of a queue go at once, by one record; their memory is freed in
+ * slices.
  */
 import { removeTaker } from './deliver.ts';
 import type { Queue } from './queue.ts';

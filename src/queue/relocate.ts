@@ -1,6 +1,6 @@
 /**
- * What compaction needs to know of the rules: which messages stand before a position in the log, what
- * there is to copy of each, and that a copy took its place.
+ * What compaction needs to know of the rules: which messages stand before a position in the log,
+ * what there is to copy of each, and that a copy took its place.
  */
 import { type Chunk, GONE, type MessageState } from './chunk.ts';
 import type { IdList } from './id-list.ts';
@@ -61,9 +61,9 @@ export class Survey {
   }
 
   /**
-   * Fills `ids` with messages of one queue, at most about `bytesMax` of them but at least one. Returns
-   * the queue, or undefined when there are no more. Looks at a bounded number of messages a call: the
-   * list may be empty.
+   * Fills `ids` with messages of one queue, at most about `bytesMax` of them but at least one.
+   * Returns the queue, or undefined when there are no more. Looks at a bounded number of messages a
+   * call: the list may be empty.
    */
   next(ids: IdList, bytesMax: number): Queue | undefined {
     ids.clear();

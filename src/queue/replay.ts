@@ -1,7 +1,8 @@
 /**
- * Replay: the facts of the log change the state again, by the same transitions that the rules use. No
- * clock, no randomness, no policy: what was decided is told. A fact about what is not (or not yet) known
- * is passed over: compaction drops the oldest records and tells what is still needed again, later.
+ * Replay: the facts of the log change the state again, by the same transitions that the rules use.
+ * No clock, no randomness, no policy: what was decided is told. A fact about what is not (or not
+ * yet) known is passed over: compaction drops the oldest records and tells what is still needed
+ * again, later.
  */
 import assert from 'node:assert';
 import type { AnswerPart, RememberedAnswer } from './answers.ts';
@@ -181,7 +182,9 @@ export function move(state: State, queue: Queue, position: number): void {
   chunk.positions[index] = position;
 }
 
-/** After the last record: everything that is live was named, and every session lost its connection. */
+/**
+ * After the last record: everything that is live was named, and every session lost its connection.
+ */
 export function endReplay(state: State, nowMs: number): void {
   for (const queue of state.queuesByNumber.values()) assert(queue.name !== '');
   for (const session of state.sessions.all()) {

@@ -1,6 +1,6 @@
 /**
- * A session: what a client keeps over its connections. Its leases are a list of rows; its answers are
- * remembered; without a connection it first loses its leases, later it is forgotten.
+ * A session: what a client keeps over its connections. Its leases are a list of rows; its answers
+ * are remembered; without a connection it first loses its leases, later it is forgotten.
  */
 import { Answers } from './answers.ts';
 

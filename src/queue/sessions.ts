@@ -1,6 +1,6 @@
 /**
- * All sessions, by key and number, and those without a connection in the order in which they lost it:
- * first they are in their grace, then (their leases gone) idle until they are forgotten.
+ * All sessions, by key and number, and those without a connection in the order in which they lost
+ * it: first they are in their grace, then (their leases gone) idle until they are forgotten.
  */
 import assert from 'node:assert';
 import { Session } from './session.ts';

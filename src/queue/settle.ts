@@ -115,8 +115,8 @@ function giveBackAll(
 }
 
 /**
- * Calls `change` for each valid receipt, with its message located in the queue, and gathers the IDs in
- * `state.ids`. A receipt given twice is valid once, since the first one changes the message.
+ * Calls `change` for each valid receipt, with its message located in the queue, and gathers the IDs
+ * in `state.ids`. A receipt given twice is valid once, since the first one changes the message.
  */
 function forEachValid(
   state: State,

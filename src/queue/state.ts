@@ -1,6 +1,6 @@
 /**
- * The state that the rules work on, and nothing that they do: queues, leases, sessions, takers, and the
- * counters for IDs and tokens. Every rule is a function over it, one file a command.
+ * The state that the rules work on, and nothing that they do: queues, leases, sessions, takers, and
+ * the counters for IDs and tokens. Every rule is a function over it, one file a command.
  */
 import assert from 'node:assert';
 import { WonderqError } from '../errors.ts';

@@ -1,6 +1,7 @@
 /**
- * A taker: somebody who wants messages. A *receive* takes once, and may wait for it; a *subscription*
- * takes as long as it has credit. It stands in the line of each of its queues while it can take.
+ * A taker: somebody who wants messages. A *receive* takes once, and may wait for it; a
+ * *subscription* takes as long as it has credit. It stands in the line of each of its queues while
+ * it can take.
  */
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
@@ -20,8 +21,10 @@ export interface TakerOptions {
   readonly bytes: number;
   /** 0: the queue's. */
   readonly visibilityMs: number;
-  /** Codes of the receipts that a receive acknowledged, for its answer. */
+  /** Codes of the receipts that a receive acknowledged, for its answer. Opaque to the rules. */
   readonly codes?: unknown;
+  /** Whether the request had a sequence number. */
+  readonly isSequenced?: boolean;
 }
 
 export class Taker {
@@ -32,6 +35,7 @@ export class Taker {
   readonly kind: 'receive' | 'subscription';
   readonly visibilityMs: number;
   readonly codes: unknown;
+  readonly isSequenced: boolean;
   /** What it may still take. */
   messages: number;
   bytes: number;
@@ -50,6 +54,7 @@ export class Taker {
     this.bytes = options.bytes;
     this.visibilityMs = options.visibilityMs;
     this.codes = options.codes;
+    this.isSequenced = options.isSequenced ?? false;
   }
 
   get hasCredit(): boolean {

@@ -1,7 +1,7 @@
 /**
- * What can happen to one message, as changes of the state alone: no decision, nothing written down. The
- * rules call them when they decide, and replay calls the same ones when the log tells what was decided,
- * so that both end in the same state.
+ * What can happen to one message, as changes of the state alone: no decision, nothing written down.
+ * The rules call them when they decide, and replay calls the same ones when the log tells what was
+ * decided, so that both end in the same state.
  */
 import assert from 'node:assert';
 import { type Chunk, DELAYED, IN_FLIGHT, READY } from './chunk.ts';

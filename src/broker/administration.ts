@@ -1,0 +1,186 @@
+/**
+ * What operators ask: queues by name, made, configured, paused, purged, deleted; figures. Arguments
+ * are plain values from the wire, checked here by name.
+ */
+import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { writeOk } from '../protocol/answers.ts';
+import { isQueueName } from '../protocol/names.ts';
+import type { Request } from '../protocol/request.ts';
+import { createQueue } from '../queue/produce.ts';
+import { deleteQueue, purge } from '../queue/purge.ts';
+import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+import { recall, remember, sequencedSession } from './sequence.ts';
+import { describeBroker, describeQueue, listQueues } from './stats.ts';
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+interface Verb {
+  /** Whether it changes anything: then a sequence number counts. */
+  readonly changes: boolean;
+  /** Does it. Returns the number that a repetition is answered with. */
+  readonly act: (core: Core, args: Arguments, nowMs: number) => number;
+  /** The value of the answer. */
+  readonly value: (core: Core, args: Arguments, result: number, nowMs: number) => unknown;
+}
+
+const queueOf = (core: Core, args: Arguments, _result: number, nowMs: number): unknown =>
+  describeQueue(core, core.state.required(name(args)), nowMs);
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  'queue.create': { changes: true, act: create, value: queueOf },
+  'queue.configure': { changes: true, act: configure, value: queueOf },
+  'queue.pause': { changes: true, act: pause, value: queueOf },
+  'queue.resume': { changes: true, act: resume, value: queueOf },
+  'queue.purge': {
+    changes: true,
+    act: (core, args) => purge(core.state, core.state.required(name(args))),
+    value: (_core, _args, purged) => ({ purged }),
+  },
+  'queue.delete': {
+    changes: true,
+    act: (core, args) => deleteQueue(core.state, core.state.required(name(args))),
+    value: (_core, _args, deleted) => ({ deleted }),
+  },
+  'queue.get': { changes: false, act: () => 0, value: queueOf },
+  queues: {
+    changes: false,
+    act: () => 0,
+    value: (core, args, _result, nowMs) =>
+      listQueues(core, text(args, 'after') ?? '', count(args, 'limit', 1000, 100), nowMs),
+  },
+  stats: {
+    changes: false,
+    act: () => 0,
+    value: (core, args, _result, nowMs) => describeBroker(core, flag(args, 'queues', true), nowMs),
+  },
+};
+
+export function administer(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  nowMs: number,
+): void {
+  const verb = Object.hasOwn(VERBS, request.verb) ? VERBS[request.verb] : undefined;
+  if (verb === undefined) {
+    throw new WonderqError('UNKNOWN_OPERATION', 'no such verb', { field: 'verb' });
+  }
+  const session = verb.changes ? sequencedSession(connection, request) : undefined;
+  const known = recall(session, request);
+  if (verb.changes && known === undefined) core.refuseWhatChanges();
+  const result = known?.value ?? verb.act(core, request.arguments, nowMs);
+  if (known === undefined) remember(core, session, request, true, 1, result, undefined);
+  const output = core.output(connection, core.settings.durability);
+  writeOk(output.writer, request.id, verb.value(core, request.arguments, result, nowMs));
+  if (session !== undefined) core.countSequenced(connection, output, request);
+}
+
+function create(core: Core, args: Arguments, nowMs: number): number {
+  const wanted = name(args);
+  if (core.state.existing(wanted) !== undefined) {
+    throw new WonderqError('QUEUE_EXISTS', `queue ${wanted} exists already`, { field: 'queue' });
+  }
+  const settings = settingsOf(args);
+  const queue = core.state.entered(wanted);
+  apply(queue, settings);
+  createQueue(core.state, queue, nowMs);
+  return 0;
+}
+
+function configure(core: Core, args: Arguments): number {
+  const queue = core.state.required(name(args));
+  apply(queue, settingsOf(args));
+  queue.position = core.journal.queueSet(queue);
+  return 0;
+}
+
+function pause(core: Core, args: Arguments): number {
+  const queue = core.state.required(name(args));
+  const what = whatOf(args);
+  const isBoth = what === 'both' || (queue.paused !== 'none' && queue.paused !== what);
+  return setPaused(core, queue, isBoth ? 'both' : what);
+}
+
+function resume(core: Core, args: Arguments): number {
+  const queue = core.state.required(name(args));
+  const what = whatOf(args);
+  if (what === 'both' || queue.paused === what) return setPaused(core, queue, 'none');
+  if (queue.paused !== 'both') return 0;
+  return setPaused(core, queue, what === 'produce' ? 'receive' : 'produce');
+}
+
+function setPaused(core: Core, queue: Queue, paused: Paused): number {
+  queue.paused = paused;
+  queue.position = core.journal.queueSet(queue);
+  core.state.changed.add(queue);
+  return 0;
+}
+
+function apply(queue: Queue, settings: QueueSettings): void {
+  queue.settings = { ...queue.settings, ...settings };
+}
+
+/** Those given; null puts one back to the broker's default. */
+function settingsOf(args: Arguments): QueueSettings {
+  const given = args.settings ?? {};
+  if (typeof given !== 'object' || Array.isArray(given))
+    throw badField('settings', 'must be a map');
+  const settings: QueueSettings = {};
+  for (const [key, value] of Object.entries(given as Arguments)) {
+    if (key === 'visibilityMs') settings.visibilityMs = visibilityOf(value);
+    else if (key === 'durability') settings.durability = durabilityOf(value);
+    else throw badField(`settings.${key}`, 'is no setting of a queue');
+  }
+  return settings;
+}
+
+function visibilityOf(value: unknown): number | undefined {
+  if (value === null) return undefined;
+  const isNumber = typeof value === 'number' && value >= 1 && value <= limits.visibilityMsMax;
+  if (isNumber) return value;
+  throw badField('settings.visibilityMs', `must be 1 to ${limits.visibilityMsMax}`);
+}
+
+function durabilityOf(value: unknown): QueueSettings['durability'] {
+  if (value === null) return undefined;
+  if (value === 'write' || value === 'fsync') return value;
+  throw badField('settings.durability', 'must be write or fsync');
+}
+
+function whatOf(args: Arguments): 'produce' | 'receive' | 'both' {
+  const what = args.what ?? 'both';
+  if (what === 'produce' || what === 'receive' || what === 'both') return what;
+  throw badField('what', 'must be produce, receive or both');
+}
+
+function name(args: Arguments): string {
+  const value = args.queue;
+  if (typeof value !== 'string') throw badField('queue', 'must be a str');
+  if (isQueueName(value)) return value;
+  throw new WonderqError('BAD_NAME', undefined, { field: 'queue' });
+}
+
+function text(args: Arguments, field: string): string | undefined {
+  const value = args[field] ?? undefined;
+  if (value === undefined || typeof value === 'string') return value;
+  throw badField(field, 'must be a str');
+}
+
+function count(args: Arguments, field: string, most: number, fallback: number): number {
+  const value = args[field] ?? fallback;
+  if (typeof value === 'number' && value >= 1 && value <= most) return value;
+  throw badField(field, `must be 1 to ${most}`);
+}
+
+function flag(args: Arguments, field: string, fallback: boolean): boolean {
+  const value = args[field] ?? fallback;
+  if (typeof value === 'boolean') return value;
+  throw badField(field, 'must be a bool');
+}
+
+function badField(field: string, what: string): WonderqError {
+  return new WonderqError('BAD_REQUEST', `${field} ${what}`, { field });
+}

@@ -1,0 +1,403 @@
+/**
+ * The broker: rules and log, and the turns in which it works. A turn executes what came in, does
+ * what time does, serves who waits, and lets the log write; answers leave when the log says how far
+ * it is. It knows no socket and no process: connections are given a transport, the world a
+ * `Runtime`.
+ */
+
+import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Log, LogListener, OpenReport } from '../log/log.ts';
+import { writePing } from '../protocol/answers.ts';
+import { dispatch, removeTaker } from '../queue/deliver.ts';
+import { expire, nextDueMs } from '../queue/expire.ts';
+import type { Queue } from '../queue/queue.ts';
+import { endReplay } from '../queue/replay.ts';
+import { BrokerTime } from './broker-time.ts';
+import { Compaction } from './compaction.ts';
+import { Connection, type Transport } from './connection.ts';
+import { Core } from './core.ts';
+import { executeNext } from './execute.ts';
+import { leave, unblock } from './execute-session.ts';
+import { Fetches } from './fetches.ts';
+import { RecordReader } from './record-reader.ts';
+import type { Runtime } from './runtime.ts';
+import type { BrokerSettings } from './settings.ts';
+
+/** How often connections are looked at, and whether to compact is asked at least. */
+const sweepMs = 1000;
+/** Whether to compact is asked at most this often. */
+const compactionCheckMs = 100;
+
+export interface BrokerOptions {
+  readonly settings: BrokerSettings;
+  /** The log's segment size, from which compaction reckons. */
+  readonly segmentBytes?: number;
+}
+
+export type BrokerEnd =
+  | { readonly how: 'stopped' }
+  | { readonly how: 'fenced' | 'failed'; readonly error: Error };
+
+export class Broker {
+  /** Resolves when it is over, however it ended. Never rejects. */
+  readonly ended: Promise<BrokerEnd>;
+  private readonly core: Core;
+  private readonly log: Log;
+  private readonly runtime: Runtime;
+  private readonly compaction: Compaction;
+  private resolveEnded!: (end: BrokerEnd) => void;
+  private hasEnded = false;
+
+  /** Connections with input that was not executed yet. */
+  private readonly runnable = new Set<Connection>();
+  private readonly paused = new Set<Connection>();
+  private turnWaiters: (() => void)[] = [];
+  private isTurnDue = false;
+  private cancelTimer: (() => void) | undefined;
+  private timerDueMs = Number.POSITIVE_INFINITY;
+  private sweepDueMs = 0;
+  private compactionDueMs = 0;
+  private drained: (() => void) | undefined;
+
+  constructor(log: Log, runtime: Runtime, options: BrokerOptions) {
+    this.log = log;
+    this.runtime = runtime;
+    const fetches = new Fetches(log, (queue) => this.bodyArrived(queue));
+    this.core = new Core(log, options.settings, fetches);
+    this.core.segmentBytes = options.segmentBytes ?? limits.segmentBytes;
+    this.compaction = new Compaction(this.core, () => this.nextTurn());
+    this.ended = new Promise((resolve) => {
+      this.resolveEnded = resolve;
+    });
+  }
+
+  /**
+   * Replays the log and makes ready for connections. On return the start itself is durable. Throws
+   * what the log's `open` throws, and `ClockError`.
+   */
+  async start(): Promise<OpenReport> {
+    const { core, log, runtime } = this;
+    const { state } = core;
+    const beganMs = runtime.monotonicMs();
+    const reader = new RecordReader(state);
+    const report = await log.open((...record) => reader.apply(...record));
+    core.time = new BrokerTime(runtime, report.stamp.timeMs);
+    const nowMs = core.time.now();
+    endReplay(state, nowMs);
+    const highest = Math.max(state.nextId, report.stamp.nextId);
+    state.nextId = report.epoch === 1 ? highest : highest + limits.messageIdJump;
+    state.nextToken = runtime.random48();
+    core.startedMs = nowMs;
+    core.startReport = { ...report, tookMs: Math.round(runtime.monotonicMs() - beganMs) };
+    log.listen(this.listener);
+    this.readSpace();
+    core.journal.started(state.nextToken);
+    core.mark(nowMs);
+    log.commit();
+    await this.whenSynced();
+    this.sweepDueMs = nowMs + sweepMs;
+    this.scheduleTurn();
+    return report;
+  }
+
+  /** A new connection. Its `receive` is told by whoever owns the transport. */
+  connect(transport: Transport): Connection {
+    const connection = new Connection(transport, this.core.time.now());
+    this.core.connections.add(connection);
+    return connection;
+  }
+
+  /** Bytes came. They are executed at the end of this turn of the event loop. */
+  receive(connection: Connection, bytes: Buffer): void {
+    if (connection.isClosing || connection.isClosed || this.hasEnded) return;
+    connection.reader.push(bytes);
+    connection.pingsMissed = 0;
+    const isBehind = this.runnable.has(connection) || this.core.isOverloaded;
+    if (isBehind && connection.reader.pendingBytes > limits.turnBytesMax) this.pause(connection);
+    this.runnable.add(connection);
+    this.scheduleTurn();
+  }
+
+  /** The other side took what was sent. */
+  sent(connection: Connection): void {
+    this.goOnIfPossible(connection);
+  }
+
+  /** The transport is gone. */
+  disconnect(connection: Connection): void {
+    if (connection.isClosed) return;
+    connection.isClosed = true;
+    this.runnable.delete(connection);
+    this.paused.delete(connection);
+    this.core.connections.delete(connection);
+    this.core.holding.delete(connection);
+    this.core.heldBytes -= connection.countedBytes;
+    if (this.hasEnded) return;
+    const nowMs = this.core.time.now();
+    leave(this.core, connection, nowMs);
+    this.core.mark(nowMs);
+    this.scheduleTurn();
+  }
+
+  /**
+   * Stops: nothing new is executed, what was executed becomes durable and is told, the log is
+   * closed. Leases stay as they are.
+   */
+  async stop(): Promise<void> {
+    const { core } = this;
+    core.isDraining = true;
+    for (const taker of [...core.state.takers.all()]) {
+      removeTaker(core.state, taker);
+      core.end(taker, 'DRAINING');
+    }
+    core.mark(core.time.now());
+    this.scheduleTurn();
+    await this.whenToldAll();
+    if (this.hasEnded) return;
+    // No turn comes any more: nothing is appended while the log closes.
+    this.hasEnded = true;
+    this.cancelTimer?.();
+    for (const connection of [...core.connections]) connection.transport.end();
+    try {
+      await this.log.close();
+      this.resolveEnded({ how: 'stopped' });
+    } catch (error) {
+      this.resolveEnded({ how: 'failed', error: error as Error });
+    }
+  }
+
+  private readonly listener: LogListener = {
+    progressed: () => this.progressed(),
+    spaceChanged: () => this.readSpace(),
+    ended: (how, error) => this.finish({ how, error }),
+  };
+
+  private finish(end: BrokerEnd): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.cancelTimer?.();
+    for (const connection of this.core.connections) connection.transport.end();
+    this.resolveEnded(end);
+  }
+
+  private scheduleTurn(): void {
+    if (this.isTurnDue || this.hasEnded) return;
+    this.isTurnDue = true;
+    this.runtime.defer(() => this.turn());
+  }
+
+  private nextTurn(): Promise<void> {
+    this.scheduleTurn();
+    return new Promise((resolve) => {
+      this.turnWaiters.push(resolve);
+    });
+  }
+
+  private turn(): void {
+    this.isTurnDue = false;
+    if (this.hasEnded) return;
+    const { core } = this;
+    const { state } = core;
+    const nowMs = core.time.now();
+    let isMore = this.runConnections(nowMs);
+    if (this.mayExpire && nextDueMs(state) <= nowMs) isMore = expire(state, nowMs) || isMore;
+    if (!core.isOverloaded) isMore = dispatch(state, nowMs) || isMore;
+    core.mark(nowMs);
+    this.log.commit();
+    // Else the log is at work and will say how far it is.
+    if (this.log.synced === this.log.appended) this.release();
+    this.sweep(nowMs);
+    const waiters = this.turnWaiters;
+    this.turnWaiters = [];
+    for (const resolve of waiters) resolve();
+    if (isMore) this.scheduleTurn();
+    this.armTimer(nowMs);
+  }
+
+  /** On a full disk what is left of the reserve is for acks and compaction. */
+  private get mayExpire(): boolean {
+    return this.core.reserveHalves > 0;
+  }
+
+  /**
+   * Executes a turn's worth of each connection's input. Returns whether some is left that could go
+   * on.
+   */
+  private runConnections(nowMs: number): boolean {
+    for (const connection of [...this.runnable]) {
+      if (this.core.isOverloaded) return false;
+      this.run(connection, nowMs);
+    }
+    for (const connection of this.runnable) if (connection.canTake) return true;
+    return false;
+  }
+
+  private run(connection: Connection, nowMs: number): void {
+    let messages = 0;
+    const pending = connection.reader.pendingBytes;
+    while (messages < limits.turnMessagesMax && connection.canTake && !connection.isClosing) {
+      const cost = executeNext(this.core, connection, nowMs);
+      if (cost === 0) {
+        this.runnable.delete(connection);
+        this.noteWholeInput(connection, nowMs);
+        return;
+      }
+      messages += cost;
+      if (pending - connection.reader.pendingBytes >= limits.turnBytesMax) break;
+      // A slice of a large frame is a turn's worth by itself.
+      if (connection.running !== undefined) break;
+    }
+    if (connection.isClosing) this.runnable.delete(connection);
+    // Whoever had a turn goes to the end of the round.
+    else if (this.runnable.delete(connection)) this.runnable.add(connection);
+  }
+
+  /** All whole frames are executed; what is left is the beginning of one, or nothing. */
+  private noteWholeInput(connection: Connection, nowMs: number): void {
+    const { hasPartial } = connection.reader;
+    if (!hasPartial) connection.partialSinceMs = undefined;
+    else connection.partialSinceMs ??= nowMs;
+    this.unpause(connection);
+  }
+
+  private pause(connection: Connection): void {
+    if (connection.isPaused) return;
+    connection.isPaused = true;
+    this.paused.add(connection);
+    connection.transport.pause();
+  }
+
+  private unpause(connection: Connection): void {
+    if (!connection.isPaused) return;
+    connection.isPaused = false;
+    this.paused.delete(connection);
+    connection.transport.resume();
+  }
+
+  private progressed(): void {
+    const wasOverloaded = this.core.isOverloaded;
+    this.release();
+    if (this.runnable.size > 0 || wasOverloaded || this.core.state.changed.size > 0) {
+      this.scheduleTurn();
+    }
+    this.drained?.();
+    const nowMs = this.core.time.now();
+    if (nowMs >= this.compactionDueMs) this.checkCompaction(nowMs);
+  }
+
+  /** Lets go what may leave. */
+  private release(): void {
+    const { core, log } = this;
+    for (const connection of core.holding) {
+      connection.release(log.written, log.synced);
+      this.countHeld(connection);
+      const isTold = connection.heldBytes === 0;
+      if (isTold) core.holding.delete(connection);
+      if (isTold && connection.isClosing) connection.transport.end();
+      else this.goOnIfPossible(connection);
+    }
+  }
+
+  private countHeld(connection: Connection): void {
+    const { heldBytes } = connection;
+    this.core.heldBytes += heldBytes - connection.countedBytes;
+    connection.countedBytes = heldBytes;
+  }
+
+  private goOnIfPossible(connection: Connection): void {
+    if (!connection.canTake) return;
+    if (connection.isBlocked) {
+      unblock(this.core, connection);
+      this.scheduleTurn();
+    }
+    if (this.runnable.has(connection)) this.scheduleTurn();
+  }
+
+  private bodyArrived(queue: Queue): void {
+    queue.isFetching = false;
+    this.core.state.changed.add(queue);
+    this.scheduleTurn();
+  }
+
+  private readSpace(): void {
+    const before = this.core.reserveHalves;
+    this.core.reserveHalves = this.log.space().reserveHalves;
+    if (before === 0) {
+      for (const connection of this.core.connections) this.goOnIfPossible(connection);
+    }
+    this.compactionDueMs = 0;
+    this.scheduleTurn();
+  }
+
+  private checkCompaction(nowMs: number): void {
+    this.compactionDueMs = nowMs + compactionCheckMs;
+    if (!this.hasEnded) this.compaction.startIfDue();
+  }
+
+  /** Looks after connections that say nothing, and asks whether to compact. */
+  private sweep(nowMs: number): void {
+    if (nowMs < this.sweepDueMs) return;
+    this.sweepDueMs = nowMs + sweepMs;
+    this.checkCompaction(nowMs);
+    for (const connection of this.core.connections) this.look(connection, nowMs);
+    this.core.mark(nowMs);
+    this.release();
+  }
+
+  private look(connection: Connection, nowMs: number): void {
+    if (connection.isClosing) return;
+    if (!connection.isGreeted) {
+      if (nowMs - connection.openedMs < limits.helloMs) return;
+      this.close(connection, new WonderqError('HELLO_REQUIRED', 'no hello came in time'));
+      return;
+    }
+    const since = connection.partialSinceMs;
+    if (since !== undefined && nowMs - since >= limits.partialFrameMs) {
+      this.close(connection, new WonderqError('BAD_FRAME', 'a frame did not end in time'));
+      return;
+    }
+    if (!connection.wantsPings || nowMs - connection.pingedMs < limits.pingMs) return;
+    connection.pingedMs = nowMs;
+    if (connection.pingsMissed >= limits.pingsMissedMax) {
+      connection.transport.destroy();
+      return;
+    }
+    connection.pingsMissed += 1;
+    const { writer } = this.core.output(connection, 'write');
+    writePing(writer, connection.pingsMissed);
+  }
+
+  private close(connection: Connection, error: WonderqError): void {
+    this.core.fail(connection, 0, error);
+    this.runnable.delete(connection);
+  }
+
+  private armTimer(nowMs: number): void {
+    const dueMs = Math.min(nextDueMs(this.core.state), this.sweepDueMs);
+    if (dueMs >= this.timerDueMs && this.cancelTimer !== undefined) return;
+    this.cancelTimer?.();
+    const waitMs = Math.min(Math.max(1, dueMs - nowMs), limits.timerMsMax);
+    this.timerDueMs = nowMs + waitMs;
+    this.cancelTimer = this.runtime.after(waitMs, () => {
+      this.cancelTimer = undefined;
+      this.timerDueMs = Number.POSITIVE_INFINITY;
+      this.scheduleTurn();
+    });
+  }
+
+  private async whenSynced(): Promise<void> {
+    while (this.log.synced < this.log.appended && !this.hasEnded) {
+      await new Promise<void>((resolve) => {
+        this.drained = resolve;
+      });
+    }
+    this.drained = undefined;
+  }
+
+  private async whenToldAll(): Promise<void> {
+    await this.nextTurn();
+    await this.whenSynced();
+    this.release();
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What all parts of the broker share: the state of the rules, the log, the journal between them,
+ * and the gate through which answers go. Rules and log are changed together: whatever was executed
+ * is marked, and what was said about it is held until the log has reached the mark.
+ */
+import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Log } from '../log/log.ts';
+import { type Codes, writeEnded, writeError, writeNoDeliveries } from '../protocol/answers.ts';
+import { DURABILITY } from '../protocol/operations.ts';
+import { Request } from '../protocol/request.ts';
+import { Walker } from '../protocol/walker.ts';
+import type { Bodies, Outlet } from '../queue/journal.ts';
+import type { Durability, Queue } from '../queue/queue.ts';
+import { State } from '../queue/state.ts';
+import type { Taker } from '../queue/taker.ts';
+import type { BrokerTime } from './broker-time.ts';
+import type { Connection } from './connection.ts';
+import { writeBatch } from './delivery.ts';
+import type { HeldOutput } from './held-output.ts';
+import { RecordJournal } from './record-journal.ts';
+import type { BrokerSettings } from './settings.ts';
+
+const retryAfterMs = 1000;
+
+interface Frame {
+  buffer: Buffer;
+  start: number;
+  end: number;
+}
+
+export class Core implements Outlet {
+  readonly log: Log;
+  readonly journal: RecordJournal;
+  readonly state: State;
+  readonly settings: BrokerSettings;
+  /** Set once the log is replayed. */
+  time!: BrokerTime;
+  /** Reused for every frame. */
+  readonly request = new Request();
+  readonly walker = new Walker();
+  /** Where the frame lies that was parsed last. */
+  readonly frame: Frame = { buffer: Buffer.alloc(0), start: 0, end: 0 };
+  readonly connections = new Set<Connection>();
+  /** Those that hold something back. */
+  readonly holding = new Set<Connection>();
+  private readonly touched: Connection[] = [];
+  heldBytes = 0;
+  /** What is left of the log's reserve: below 2 the disk is full. */
+  reserveHalves: 0 | 1 | 2 = 2;
+  isDraining = false;
+  startedMs = 0;
+  startReport: object = {};
+  segmentBytes: number = limits.segmentBytes;
+  compactedSegments = 0;
+  compactedBytes = 0;
+
+  constructor(log: Log, settings: BrokerSettings, bodies: Bodies) {
+    this.log = log;
+    this.settings = settings;
+    this.journal = new RecordJournal(log);
+    this.state = new State(settings, this.journal, this, bodies);
+  }
+
+  /** The level of a queue, or of what is about no queue. */
+  levelOf(queue: Queue | undefined): Durability {
+    return queue?.settings.durability ?? this.settings.durability;
+  }
+
+  /** Where to write what a connection is told; it is held back from the next mark on. */
+  output(connection: Connection, level: Durability): HeldOutput {
+    const output = connection.output(level);
+    if (!output.isTouched) {
+      output.isTouched = true;
+      this.touched.push(connection);
+    }
+    return output;
+  }
+
+  /**
+   * What was executed since the last mark is one group: written together, and told when durable.
+   */
+  mark(nowMs: number): void {
+    this.log.mark({ timeMs: nowMs, nextId: this.state.nextId });
+    const position = this.log.appended;
+    for (const connection of this.touched) {
+      connection.hold(position);
+      this.holding.add(connection);
+    }
+    this.touched.length = 0;
+  }
+
+  /**
+   * The answer just written is one to a sequenced request: the session has it open until it left.
+   */
+  countSequenced(connection: Connection, output: HeldOutput, request: Request): void {
+    if (request.sequence === 0) return;
+    connection.openSequenced += 1;
+    output.countSequenced();
+  }
+
+  fail(connection: Connection, id: number, error: WonderqError): void {
+    writeError(this.output(connection, 'write').writer, id, error);
+    if (error.closes) connection.isClosing = true;
+  }
+
+  /** Refuses what needs the disk, before anything of it is executed. */
+  refuseWhatNeedsSpace(): void {
+    this.refuseWhatChanges();
+    if (this.reserveHalves === 2) return;
+    throw new WonderqError('DISK_FULL', undefined, { retryAfterMs });
+  }
+
+  /** Refuses what changes anything. */
+  refuseWhatChanges(): void {
+    if (this.isDraining) throw new WonderqError('DRAINING', undefined, { retryAfterMs });
+    if (this.log.stalled) throw new WonderqError('UNAVAILABLE', undefined, { retryAfterMs });
+  }
+
+  /** Too much is on its way to the disk or to slow readers: nothing new is read or executed. */
+  get isOverloaded(): boolean {
+    const unsynced = this.log.appended - this.log.synced;
+    return unsynced > limits.unsyncedBytesMax - limits.batchBytesMax || this.isHoldingTooMuch;
+  }
+
+  private get isHoldingTooMuch(): boolean {
+    return this.heldBytes > limits.heldBytesMax;
+  }
+
+  canDeliver(taker: Taker): boolean {
+    const connection = taker.connection as Connection;
+    if (connection.canTake && this.reserveHalves > 0 && !this.isDraining) return true;
+    connection.isBlocked = true;
+    return false;
+  }
+
+  deliver(taker: Taker, queue: Queue): void {
+    const connection = taker.connection as Connection;
+    if (taker.kind === 'receive') connection.takers.delete(taker.requestId);
+    const output = this.output(connection, this.levelOf(queue));
+    writeBatch(this.log, output, taker, queue, this.state.batch);
+    if (taker.isSequenced) output.countSequenced();
+  }
+
+  answerEmpty(taker: Taker): void {
+    const connection = taker.connection as Connection;
+    connection.takers.delete(taker.requestId);
+    const output = this.output(connection, 'write');
+    writeNoDeliveries(output.writer, taker.requestId, taker.codes as readonly Codes[] | undefined);
+    if (taker.isSequenced) output.countSequenced();
+  }
+
+  end(taker: Taker, code: 'QUEUE_DELETED' | 'CANCELLED' | 'DRAINING'): void {
+    const connection = taker.connection as Connection;
+    connection.takers.delete(taker.requestId);
+    const output = this.output(connection, 'write');
+    const error = new WonderqError(code);
+    if (taker.kind === 'receive') writeError(output.writer, taker.requestId, error);
+    else writeEnded(output.writer, taker.requestId, error);
+    if (taker.isSequenced) output.countSequenced();
+  }
+}
+
+export function durabilityNumber(level: Durability): 1 | 2 {
+  return level === 'write' ? DURABILITY.write : DURABILITY.fsync;
+}

@@ -1,0 +1,123 @@
+/**
+ * Produce: admit, execute a slice, remember, answer with the last slice.
+ */
+import { limits } from '../limits.ts';
+import { writeProduced, writeProducedRun } from '../protocol/answers.ts';
+import { DURABILITY } from '../protocol/operations.ts';
+import type { Request } from '../protocol/request.ts';
+import type { MessageSlice } from '../queue/journal.ts';
+import { produce, queueToProduceTo } from '../queue/produce.ts';
+import type { Durability } from '../queue/queue.ts';
+import type { Connection, RunningRequest } from './connection.ts';
+import { type Core, durabilityNumber } from './core.ts';
+import {
+  begin,
+  progressOf,
+  recall,
+  refuseTooManyOpen,
+  remember,
+  sequencedSession,
+} from './sequence.ts';
+
+/** Returns how many messages were produced. */
+export function executeProduce(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  nowMs: number,
+): number {
+  const session = sequencedSession(connection, request);
+  const known = recall(session, request);
+  if (known?.complete) {
+    answer(core, connection, request, known.runs ?? [known.value, known.count]);
+    return 1;
+  }
+  const progress = progressOf(core, connection, known);
+  if (progress === undefined) {
+    refuseTooManyOpen(connection, session);
+    core.refuseWhatNeedsSpace();
+  }
+  const { state } = core;
+  // What has begun is finished, whatever has become of the queue meanwhile.
+  const begun = progress === undefined ? undefined : state.existing(request.queue);
+  const queue = begun ?? queueToProduceTo(state, request.queue, nowMs);
+  const done = progress?.done ?? 0;
+  const slice = sliceFrom(core, request, done);
+  const firstId = produce(state, queue, request.priority, request.delayMs, slice, nowMs);
+  const complete = done + slice.count === request.messages.count;
+  remember(core, session, request, complete, slice.count, firstId, undefined);
+  if (progress === undefined && complete) {
+    answerRun(core, connection, request, firstId, slice.count);
+  } else {
+    goOn(core, connection, request, progress, firstId, slice.count);
+  }
+  return slice.count;
+}
+
+function goOn(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  progress: RunningRequest | undefined,
+  firstId: number,
+  count: number,
+): void {
+  const running = progress ?? begin(core, 0);
+  running.done += count;
+  addRun(running.runs, firstId, count);
+  const isDone = running.done === request.messages.count;
+  connection.running = isDone ? undefined : running;
+  if (isDone) answer(core, connection, request, running.runs);
+}
+
+/** As many messages from the one numbered `first` on as one turn takes. */
+function sliceFrom(core: Core, request: Request, first: number): MessageSlice {
+  const { messages } = request;
+  const { buffer } = core.frame;
+  const start = messages.offsets[first]!;
+  let next = first;
+  let end = start;
+  while (next < messages.count && next - first < limits.turnMessagesMax) {
+    if (next > first && end - start >= limits.turnBytesMax) break;
+    end = messages.offsets[next]! + messages.lengths[next]!;
+    next += 1;
+  }
+  const { offsets, lengths } = messages;
+  return { buffer, start, end, count: next - first, first, offsets, lengths };
+}
+
+function answerRun(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  firstId: number,
+  count: number,
+): void {
+  const level = levelOf(core, request);
+  const output = core.output(connection, level);
+  writeProducedRun(output.writer, request.id, durabilityNumber(level), firstId, count);
+  core.countSequenced(connection, output, request);
+}
+
+function answer(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  runs: readonly number[],
+): void {
+  const level = levelOf(core, request);
+  const output = core.output(connection, level);
+  writeProduced(output.writer, request.id, durabilityNumber(level), runs);
+  core.countSequenced(connection, output, request);
+}
+
+function levelOf(core: Core, request: Request): Durability {
+  if (request.durability === DURABILITY.write) return 'write';
+  return core.levelOf(core.state.existing(request.queue));
+}
+
+function addRun(runs: number[], firstId: number, count: number): void {
+  const last = runs.length - 1;
+  if (last > 0 && runs[last - 1]! + runs[last]! === firstId) runs[last] = runs[last]! + count;
+  else runs.push(firstId, count);
+}

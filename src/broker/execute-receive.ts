@@ -1,0 +1,166 @@
+/**
+ * Receive and subscribe, and what goes with them: acknowledge on the way, credit, take back.
+ */
+import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { type Codes, writeOk } from '../protocol/answers.ts';
+import type { Request } from '../protocol/request.ts';
+import type { RefusedReceipt } from '../queue/answers.ts';
+import { joinLine, removeTaker } from '../queue/deliver.ts';
+import type { Session } from '../queue/session.ts';
+import { ack } from '../queue/settle.ts';
+import { Taker } from '../queue/taker.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+import { codesOf } from './execute-settle.ts';
+import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
+
+const retryAfterMs = 1000;
+
+/**
+ * Its answer comes with the dispatch at the end of the turn, or later. Returns its cost in
+ * messages.
+ */
+export function executeReceive(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  nowMs: number,
+): number {
+  refuseTaker(core, connection, request);
+  const codes = request.hasAcks ? executeAcks(core, connection, request, nowMs) : undefined;
+  const taker = newTaker(core, connection, request, 'receive', codes);
+  const { waitMs } = request;
+  core.state.takers.add(taker, waitMs === 0 ? undefined : nowMs + waitMs);
+  joinLine(core.state, taker);
+  return 1 + request.receipts.count;
+}
+
+export function subscribe(core: Core, connection: Connection, request: Request): void {
+  refuseTaker(core, connection, request);
+  const taker = newTaker(core, connection, request, 'subscription', undefined);
+  core.state.takers.add(taker, Number.POSITIVE_INFINITY);
+  joinLine(core.state, taker);
+  // At the level of the deliveries that follow, so that it stays ahead of them.
+  const level = core.levelOf(core.state.existing(request.queue));
+  writeOk(core.output(connection, level).writer, request.id);
+}
+
+export function addCredit(core: Core, connection: Connection, request: Request): void {
+  const taker = connection.takers.get(request.subscription);
+  // It may have ended while this was on its way.
+  if (taker === undefined) return;
+  taker.messages = Math.min(limits.creditMax, taker.messages + request.creditMessages);
+  taker.bytes += request.creditBytes;
+  joinLine(core.state, taker);
+}
+
+export function unsubscribe(core: Core, connection: Connection, request: Request): void {
+  const taker = connection.takers.get(request.subscription);
+  if (taker !== undefined) {
+    connection.takers.delete(request.subscription);
+    removeTaker(core.state, taker);
+  }
+  const level = core.levelOf(taker?.queues[0]);
+  writeOk(core.output(connection, level).writer, request.id);
+}
+
+export function cancel(core: Core, connection: Connection, request: Request): void {
+  const taker = connection.takers.get(request.target);
+  if (taker !== undefined) {
+    removeTaker(core.state, taker);
+    core.end(taker, 'CANCELLED');
+  }
+  writeOk(core.output(connection, 'write').writer, request.id);
+}
+
+function refuseTaker(core: Core, connection: Connection, request: Request): void {
+  if (core.isDraining) throw new WonderqError('DRAINING', undefined, { retryAfterMs });
+  if (core.reserveHalves === 0) {
+    throw new WonderqError('DISK_FULL', undefined, { retryAfterMs });
+  }
+  if (connection.takers.has(request.id)) {
+    throw new WonderqError('BAD_REQUEST', 'a request of this ID is open', { field: 'id' });
+  }
+  if (connection.takers.size >= limits.takersPerConnectionMax) {
+    const most = `${limits.takersPerConnectionMax} receives and subscriptions are open`;
+    throw new WonderqError('BUSY', most, { retryAfterMs });
+  }
+  if (!request.detached && connection.session === undefined) {
+    throw new WonderqError('BAD_REQUEST', 'without a session a lease must be detached', {
+      field: 'detached',
+    });
+  }
+}
+
+function newTaker(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  kind: 'receive' | 'subscription',
+  codes: readonly Codes[] | undefined,
+): Taker {
+  const isReceive = kind === 'receive';
+  const bytes = isReceive ? request.bytesMax : request.creditBytes;
+  const taker = new Taker({
+    connection,
+    requestId: request.id,
+    queues: request.queues.map((name) => core.state.expected(name)),
+    session: request.detached ? undefined : connection.session,
+    kind,
+    messages: isReceive ? request.messagesMax : request.creditMessages,
+    bytes: bytes === 0 ? Number.POSITIVE_INFINITY : bytes,
+    visibilityMs: request.visibilityMs,
+    codes,
+    isSequenced: isReceive && request.sequence > 0,
+  });
+  connection.takers.set(request.id, taker);
+  return taker;
+}
+
+/** Acknowledges what the receive carries, unless that was done before. Codes by group. */
+function executeAcks(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  nowMs: number,
+): readonly Codes[] {
+  const session = sequencedSession(connection, request);
+  const known = recall(session, request);
+  const refused =
+    known === undefined ? ackAll(core, connection, request, session, nowMs) : known.refused;
+  if (session !== undefined) connection.openSequenced += 1;
+  const { groups } = request;
+  return groups.queues.slice(0, groups.count).map((_, group) => {
+    const from = groups.from[group]!;
+    const to = groups.to[group]!;
+    const ofGroup = refused?.filter(({ index }) => index >= from && index < to);
+    const shifted = ofGroup?.map(({ index, code }) => ({ index: index - from, code }));
+    return codesOf(shifted, to - from);
+  });
+}
+
+function ackAll(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  session: Session | undefined,
+  nowMs: number,
+): readonly RefusedReceipt[] | undefined {
+  refuseTooManyOpen(connection, session);
+  core.refuseWhatChanges();
+  const { groups, receipts } = request;
+  const { ids, tokens } = receipts;
+  const all: RefusedReceipt[] = [];
+  for (let group = 0; group < groups.count; group += 1) {
+    const queue = core.state.existing(groups.queues[group]!);
+    const from = groups.from[group]!;
+    const to = groups.to[group]!;
+    const place = { ids, tokens, from, to };
+    const refused = ack(core.state, queue, connection.session, place, nowMs);
+    for (const { index, code } of refused ?? []) all.push({ index: from + index, code });
+  }
+  const { count } = receipts;
+  remember(core, session, request, true, count, count, all.length === 0 ? undefined : all);
+  return all;
+}

@@ -1,0 +1,105 @@
+/**
+ * Hello, resume, bye: how a connection gets its session and gives it up, and what happens when a
+ * connection ends.
+ */
+import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { writeOk } from '../protocol/answers.ts';
+import { PROTOCOL_VERSION } from '../protocol/operations.ts';
+import type { Request } from '../protocol/request.ts';
+import { connectSession, disconnectSession, endSession, resumeSession } from '../queue/connect.ts';
+import { joinLine, removeTaker } from '../queue/deliver.ts';
+import { release } from '../queue/settle.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+import { brokerVersion } from './settings.ts';
+
+export function hello(core: Core, connection: Connection, request: Request, nowMs: number): void {
+  if (connection.isGreeted) throw new WonderqError('BAD_REQUEST', 'the hello was said already');
+  connection.isGreeted = true;
+  connection.name = request.clientName;
+  connection.wantsPings = request.pinged;
+  connection.reader.frameBytesMax = limits.frameBytesMax;
+  const resumed =
+    request.session !== undefined && takeSession(core, connection, request.session, nowMs);
+  // Held until the session's opening is durable: a retry after a crash relies on it.
+  writeOk(core.output(connection, 'fsync').writer, request.id, {
+    version: PROTOCOL_VERSION,
+    resumed,
+    features: [],
+    limits: {
+      frameBytesMax: limits.frameBytesMax,
+      bodyBytesMax: limits.bodyBytesMax,
+      batchMessagesMax: limits.batchMessagesMax,
+      openRequestsMax: limits.sessionAnswersMax,
+    },
+    releaseAfterMs: core.settings.releaseAfterMs,
+    pingMs: limits.pingMs,
+    timeMs: nowMs,
+    broker: brokerVersion,
+  });
+}
+
+/** Returns whether the session was known. */
+function takeSession(core: Core, connection: Connection, key: Buffer, nowMs: number): boolean {
+  const text = key.toString('hex');
+  const before = core.state.sessions.withKey(text)?.connection as Connection | undefined;
+  if (before !== undefined) {
+    core.fail(before, 0, new WonderqError('SESSION_TAKEN'));
+    leave(core, before, nowMs);
+  }
+  const { session, resumed } = connectSession(core.state, text, connection.name, connection);
+  connection.session = session;
+  return resumed;
+}
+
+export function resume(core: Core, connection: Connection, request: Request): void {
+  const { session } = connection;
+  if (session === undefined) throw new WonderqError('BAD_REQUEST', 'resume needs a session');
+  const held = new Map<string, Map<number, number>>();
+  const { groups, receipts } = request;
+  for (let group = 0; group < groups.count; group += 1) {
+    const name = groups.queues[group]!;
+    const tokens = held.get(name) ?? new Map<number, number>();
+    for (let at = groups.from[group]!; at < groups.to[group]!; at += 1) {
+      tokens.set(receipts.ids[at]!, receipts.tokens[at]!);
+    }
+    held.set(name, tokens);
+  }
+  resumeSession(core.state, session, held);
+  writeOk(core.output(connection, core.settings.durability).writer, request.id);
+}
+
+export function bye(core: Core, connection: Connection, request: Request, nowMs: number): void {
+  const { session } = connection;
+  leave(core, connection, nowMs);
+  if (session !== undefined) endSession(core.state, session);
+  writeOk(core.output(connection, core.settings.durability).writer, request.id);
+  connection.isClosing = true;
+}
+
+/**
+ * A connection asks for nothing any more: what it waited for ends, what was delivered to it and has
+ * not left is given back, and its session begins its grace.
+ */
+export function leave(core: Core, connection: Connection, nowMs: number): void {
+  const { state } = core;
+  for (const taker of connection.takers.values()) removeTaker(state, taker);
+  connection.takers.clear();
+  connection.running = undefined;
+  for (const held of connection.heldDeliveries()) {
+    const { ids, session, queue } = held;
+    const tokens = ids.map((_, index) => held.firstToken + index);
+    const receipts = { ids, tokens, from: 0, to: ids.length };
+    release(state, queue, session, receipts, nowMs);
+  }
+  const { session } = connection;
+  connection.session = undefined;
+  if (session?.connection === connection) disconnectSession(state, session, nowMs);
+}
+
+/** The connection can be told more again: its takers stand in line again. */
+export function unblock(core: Core, connection: Connection): void {
+  connection.isBlocked = false;
+  for (const taker of connection.takers.values()) joinLine(core.state, taker);
+}

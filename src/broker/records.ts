@@ -1,0 +1,36 @@
+/**
+ * The kinds of records that the broker writes, and the codes inside them. Each kind has a version
+ * of its own; a change of its layout raises it. `docs/storage.md` has the table: layout, and when a
+ * record of the kind is still needed. Numbers 1 to 15 belong to the log itself.
+ */
+import type { Code } from '../errors.ts';
+import type { Durability, Paused } from '../queue/queue.ts';
+
+export const RECORD = {
+  started: 16,
+  queueSet: 17,
+  queueDeleted: 18,
+  purged: 19,
+  produced: 20,
+  delivered: 21,
+  settled: 22,
+  returned: 23,
+  extended: 24,
+  sessionOpened: 25,
+  sessionEnded: 26,
+  answered: 27,
+  restored: 28,
+  copied: 29,
+} as const;
+
+export const recordVersion = 1;
+
+/**
+ * Counted to a message besides its own bytes: about what the record of a copy adds. Without it a
+ * log of small messages would look dead however often it was compacted.
+ */
+export const messageOverheadBytes = 48;
+
+export const PAUSED_CODES: readonly Paused[] = ['none', 'produce', 'receive', 'both'];
+export const DURABILITY_CODES: readonly (Durability | undefined)[] = [undefined, 'write', 'fsync'];
+export const REFUSED_CODES = ['STALE_RECEIPT', 'GONE'] as const satisfies readonly Code[];

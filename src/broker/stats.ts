@@ -1,0 +1,88 @@
+/**
+ * Figures for operators: plain values, as `stats` and the queue verbs answer them.
+ */
+import type { Queue } from '../queue/queue.ts';
+import type { Core } from './core.ts';
+import { brokerVersion } from './settings.ts';
+
+const queuesMax = 1000;
+
+export function describeQueue(core: Core, queue: Queue, nowMs: number) {
+  const oldestMs = queue.oldestProducedMs();
+  return {
+    name: queue.name,
+    ready: queue.ready,
+    inFlight: queue.inFlight,
+    delayed: queue.delayed,
+    dead: 0,
+    bytes: queue.bytes,
+    oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, nowMs - oldestMs),
+    waiting: queue.line.size,
+    paused: queue.paused,
+    createdMs: queue.createdMs,
+    settings: {
+      visibilityMs: queue.settings.visibilityMs ?? core.settings.visibilityMs,
+      durability: core.levelOf(queue),
+    },
+    counters: queue.counters,
+  };
+}
+
+/** A page of queues by name, after the name `after`. */
+export function listQueues(core: Core, after: string, limit: number, nowMs: number) {
+  const names: string[] = [];
+  for (const queue of core.state.queuesByNumber.values()) {
+    if (queue.name > after) names.push(queue.name);
+  }
+  names.sort();
+  const page = names.slice(0, limit);
+  return {
+    queues: page.map((name) => describeQueue(core, core.state.required(name), nowMs)),
+    more: names.length > limit,
+  };
+}
+
+export function describeBroker(core: Core, withQueues: boolean, nowMs: number) {
+  const { state, log, time } = core;
+  const space = log.space();
+  const page = withQueues ? listQueues(core, '', queuesMax, nowMs) : undefined;
+  const gapMs = time.gapMs();
+  return {
+    version: brokerVersion,
+    timeMs: nowMs,
+    startedMs: core.startedMs,
+    /** How far broker time is from the wall clock, and which of the two is ahead. */
+    clock: { gapMs: Math.abs(gapMs), ahead: gapMs > 0 ? 'wall' : 'broker' },
+    durability: core.settings.durability,
+    start: core.startReport,
+    totals: totals(core),
+    log: {
+      segments: log.segments().length,
+      fileBytes: space.fileBytes,
+      liveBytes: Math.max(0, space.liveBytes),
+      freeBytes: space.freeBytes,
+      reserveHalves: space.reserveHalves,
+      unsyncedBytes: log.appended - log.synced,
+      compactedSegments: core.compactedSegments,
+      compactedBytes: core.compactedBytes,
+    },
+    connections: core.connections.size,
+    sessions: state.sessions.size,
+    waiting: state.takers.size,
+    memory: process.memoryUsage(),
+    queues: page?.queues ?? [],
+    moreQueues: page?.more ?? false,
+  };
+}
+
+function totals(core: Core) {
+  const sums = { queues: 0, ready: 0, inFlight: 0, delayed: 0, dead: 0, bytes: 0 };
+  for (const queue of core.state.queuesByNumber.values()) {
+    sums.queues += 1;
+    sums.ready += queue.ready;
+    sums.inFlight += queue.inFlight;
+    sums.delayed += queue.delayed;
+    sums.bytes += queue.bytes;
+  }
+  return sums;
+}
