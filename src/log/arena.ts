@@ -1,9 +1,9 @@
 /**
- * The arena: the tail of the stream of record bytes, in memory. It is at once the write buffer and the
- * cache of the tail, so that a record's bytes are copied once, into it. It consists of chunks, oldest
- * first; a record never crosses one, so it lies in one run, and no address is skipped between two.
- * Once the arena is as large as the tail cache may be, the oldest chunk is used again, provided that
- * all of it is durable.
+ * The arena: the tail of the stream of record bytes, in memory. It is at once the write buffer and
+ * the cache of the tail, so that a record's bytes are copied once, into it. It consists of chunks,
+ * oldest first; a record never crosses one, so it lies in one run, and no address is skipped
+ * between two. Once the arena is as large as the tail cache may be, the oldest chunk is used again,
+ * provided that all of it is durable.
  */
 import assert from 'node:assert';
 import type { CachedRange, Position } from './log.ts';
@@ -31,7 +31,9 @@ export class Arena {
   /** Where the record being written may reach; 0 when there is none. */
   #reservedEnd = 0;
 
-  /** Memory is taken when it is first written to, not when a chunk is made: an idle log is small. */
+  /**
+   * Memory is taken when it is first written to, not when a chunk is made: an idle log is small.
+   */
   constructor(address: Position, chunkBytes: number, cacheBytes: number) {
     this.#chunkBytes = chunkBytes;
     this.#chunksMax = Math.max(2, Math.floor(cacheBytes / chunkBytes));

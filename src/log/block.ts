@@ -1,6 +1,6 @@
 /**
- * A block: the unit of checking and of reading back, a header and at most 256 KiB of record bytes. A
- * batch is a run of blocks; it is valid when all of them are. All numbers are big-endian:
+ * A block: the unit of checking and of reading back, a header and at most 256 KiB of record bytes.
+ * A batch is a run of blocks; it is valid when all of them are. All numbers are big-endian:
  *
  *     offset bytes
  *          0     4  magic
@@ -30,7 +30,9 @@ const FLAG_FIRST = 1;
 const FLAG_LAST = 2;
 const CHECKED_FROM = 8;
 
-/** The fields of one header; `read` and the writer overwrite them, so that no block costs an object. */
+/**
+ * The fields of one header; `read` and the writer overwrite them, so that no block costs an object.
+ */
 export class Block {
   crc = 0;
   version = BLOCK_VERSION;

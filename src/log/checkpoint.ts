@@ -1,8 +1,8 @@
 /**
- * The file `CHECKPOINT`: up to where the log is known to be durable, so that a log that lost its end is
- * told from one that never was longer; and whether the last run ended with a clean stop, after which
- * any damage is damage, that of the last batch included. It is replaced as a whole, so that it is never
- * torn. Layout, big-endian:
+ * The file `CHECKPOINT`: up to where the log is known to be durable, so that a log that lost its
+ * end is told from one that never was longer; and whether the last run ended with a clean stop,
+ * after which any damage is damage, that of the last batch included. It is replaced as a whole, so
+ * that it is never torn. Layout, big-endian:
  *
  *     offset bytes
  *          0     8  magic

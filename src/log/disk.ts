@@ -1,8 +1,8 @@
 /**
- * Storage over a real directory: the only file of the log that speaks to `node:fs`, besides the lock.
- * Appends are synchronous, since a write into the page cache is faster than a round trip through a
- * thread; everything that may wait for the device is not. Each file remembers where it ends and writes
- * there by position, so that bytes of anybody else never move what is written.
+ * Storage over a real directory: the only file of the log that speaks to `node:fs`, besides the
+ * lock. Appends are synchronous, since a write into the page cache is faster than a round trip
+ * through a thread; everything that may wait for the device is not. Each file remembers where it
+ * ends and writes there by position, so that bytes of anybody else never move what is written.
  */
 import fs from 'node:fs';
 import path from 'node:path';

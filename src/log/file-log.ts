@@ -1,7 +1,8 @@
 /**
- * The log on files: what `log.ts` promises, put together from its parts. Records gather in the arena
- * (`gathering.ts`, `arena.ts`), go to the newest segment a batch at a time (`writer.ts`), and come back
- * from memory or disk (`read-cache.ts`). A start reads everything (`validation.ts`, `recovery.ts`).
+ * The log on files: what `log.ts` promises, put together from its parts. Records gather in the
+ * arena (`gathering.ts`, `arena.ts`), go to the newest segment a batch at a time (`writer.ts`), and
+ * come back from memory or disk (`read-cache.ts`). A start reads everything (`validation.ts`,
+ * `recovery.ts`).
  */
 import assert from 'node:assert';
 import { randomBytes } from 'node:crypto';
@@ -208,7 +209,9 @@ export class FileLog implements Log {
     };
   }
 
-  /** After an end nothing is left to be made durable, and the next start must look at everything. */
+  /**
+   * After an end nothing is left to be made durable, and the next start must look at everything.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

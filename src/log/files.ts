@@ -1,6 +1,7 @@
 /**
- * The few steps on files that several parts of the log take: making one whole, replacing one, copying
- * bytes. Every one of them leaves either the old state or the new one, whenever the process ends.
+ * The few steps on files that several parts of the log take: making one whole, replacing one,
+ * copying bytes. Every one of them leaves either the old state or the new one, whenever the process
+ * ends.
  */
 import type { Storage, StorageFile } from './storage.ts';
 
@@ -23,8 +24,8 @@ export function appendWhole(file: StorageFile, bytes: Uint8Array): void {
 }
 
 /**
- * Makes the new file `name` with these bytes and syncs it, not its name. Without space for it, nothing
- * of it stays.
+ * Makes the new file `name` with these bytes and syncs it, not its name. Without space for it,
+ * nothing of it stays.
  */
 export async function createFile(
   storage: Storage,

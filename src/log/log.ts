@@ -1,10 +1,12 @@
 /**
- * The log as the broker sees it: the one seam below the broker. Files are the default (`file-log.ts`);
- * a replicated log can stand in its place. It knows records as opaque bytes of a kind, never queues.
+ * The log as the broker sees it: the one seam below the broker. Files are the default
+ * (`file-log.ts`); a replicated log can stand in its place. It knows records as opaque bytes of a
+ * kind, never queues.
  *
- * A *position* is a safe integer that only the log interprets: ordered, and the address of one byte in
- * the endless stream of record bytes. A record is written in place into the log's own memory (the
- * arena), which is both the write buffer and the cache of the tail, so its bytes are copied once.
+ * A *position* is a safe integer that only the log interprets: ordered, and the address of one byte
+ * in the endless stream of record bytes. A record is written in place into the log's own memory
+ * (the arena), which is both the write buffer and the cache of the tail, so its bytes are copied
+ * once.
  */
 export type Position = number;
 
@@ -90,11 +92,11 @@ export interface Log {
   readonly recordBytesMax: number;
 
   /**
-   * Reads the whole log in order, calls `visit` for every record of every valid batch, then makes it
-   * ready for appending: the torn tail is cut and kept aside, the tail of an unclean stop rewritten,
-   * a new epoch and a new segment begun. On return all that was visited is durable. Throws
-   * `LogDamagedError` with file, offset and what is affected, and changes nothing, on any other damage.
-   * Yields to the event loop between reads.
+   * Reads the whole log in order, calls `visit` for every record of every valid batch, then makes
+   * it ready for appending: the torn tail is cut and kept aside, the tail of an unclean stop
+   * rewritten, a new epoch and a new segment begun. On return all that was visited is durable.
+   * Throws `LogDamagedError` with file, offset and what is affected, and changes nothing, on any
+   * other damage. Yields to the event loop between reads.
    */
   open(visit: VisitRecord): Promise<OpenReport>;
 
@@ -127,7 +129,9 @@ export interface Log {
   readonly written: Position;
   readonly synced: Position;
 
-  /** Nothing gets durable for now; the broker refuses what would need it. Always false for files. */
+  /**
+   * Nothing gets durable for now; the broker refuses what would need it. Always false for files.
+   */
   readonly stalled: boolean;
 
   /** The run that holds these bytes, if they are in memory. No allocation. */
@@ -144,9 +148,9 @@ export interface Log {
   addDead(position: Position, bytes: number): void;
 
   /**
-   * Nothing before `position` is needed any more. Writes the record `oldest` in a batch after all that
-   * was marked before the call, and when that is durable removes the segments that end at or before
-   * `position`, oldest first. At most one at a time.
+   * Nothing before `position` is needed any more. Writes the record `oldest` in a batch after all
+   * that was marked before the call, and when that is durable removes the segments that end at or
+   * before `position`, oldest first. At most one at a time.
    */
   dropBefore(position: Position): Promise<void>;
 

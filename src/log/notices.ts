@@ -1,6 +1,6 @@
 /**
- * What the log has to tell its owner: gathered, and told in a microtask of its own, so that the owner
- * is never called from inside a call it makes, and once for all that happened together.
+ * What the log has to tell its owner: gathered, and told in a microtask of its own, so that the
+ * owner is never called from inside a call it makes, and once for all that happened together.
  */
 import type { LogListener } from './log.ts';
 

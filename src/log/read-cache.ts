@@ -1,7 +1,7 @@
 /**
- * Reads records back that are no longer in the tail cache. A load fetches a run of whole blocks, checks
- * each, and moves their payloads together, so that a record lies in one run although it spans blocks.
- * The pages stay until later ones have pushed them out, the longest unused first.
+ * Reads records back that are no longer in the tail cache. A load fetches a run of whole blocks,
+ * checks each, and moves their payloads together, so that a record lies in one run although it
+ * spans blocks. The pages stay until later ones have pushed them out, the longest unused first.
  */
 import assert from 'node:assert';
 import { LogDamagedError } from '../errors.ts';
@@ -73,7 +73,9 @@ export class ReadCache {
     await Promise.allSettled([...this.#loads].map((load) => load.done));
   }
 
-  /** Chooses the blocks to fetch: those asked for and some after, more where reads go on in order. */
+  /**
+   * Chooses the blocks to fetch: those asked for and some after, more where reads go on in order.
+   */
   #plan(position: Position, length: number): Load {
     const segment = this.#segments.find(position);
     const endAddress = position + length;

@@ -1,9 +1,11 @@
 /**
- * A record: a 4-byte big-endian length of what follows, a kind, a version of that kind, a body. Kinds
- * 1 to 15 belong to the log itself, 16 and more to its owner. Records may span blocks, never batches.
+ * A record: a 4-byte big-endian length of what follows, a kind, a version of that kind, a body.
+ * Kinds 1 to 15 belong to the log itself, 16 and more to its owner. Records may span blocks, never
+ * batches.
  *
- * The log's own kind `oldest` says which segment is the first one needed. Its body, version 1: segment
- * number (4 bytes), address, number of its first batch (8 each), CRC-32 of the block before it (4).
+ * The log's own kind `oldest` says which segment is the first one needed. Its body, version 1:
+ * segment number (4 bytes), address, number of its first batch (8 each), CRC-32 of the block before
+ * it (4).
  */
 import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
 

@@ -1,9 +1,9 @@
 /**
  * Makes a validated directory ready for appending. Every step can be cut short by a crash and taken
- * again: 1. the checkpoint says that the log is in use; 2. the torn tail is copied to `quarantine/`;
- * 3. files at the end without a batch go, newest first; 4. after an unclean stop the last segment is
- * written anew, since what the page cache shows may never have reached the disk; 5. a new segment of
- * a new epoch is made; 6. the checkpoint says that all of this is durable.
+ * again: 1. the checkpoint says that the log is in use; 2. the torn tail is copied to
+ * `quarantine/`; 3. files at the end without a batch go, newest first; 4. after an unclean stop the
+ * last segment is written anew, since what the page cache shows may never have reached the disk; 5.
+ * a new segment of a new epoch is made; 6. the checkpoint says that all of this is durable.
  */
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
 import { copyBytes, createFile, isNoSpace, replaceFile } from './files.ts';

@@ -1,7 +1,7 @@
 /**
- * Segment files that are no longer needed and still there. They go oldest first, each removal durable
- * before the next, so that what is left never has a hole. One that cannot be removed is kept in mind
- * and tried again with the next; at a start the last `oldest` record says the same.
+ * Segment files that are no longer needed and still there. They go oldest first, each removal
+ * durable before the next, so that what is left never has a hole. One that cannot be removed is
+ * kept in mind and tried again with the next; at a start the last `oldest` record says the same.
  */
 import type { Segment } from './segment.ts';
 import type { Storage } from './storage.ts';

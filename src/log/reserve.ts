@@ -1,8 +1,8 @@
 /**
- * The reserve: two files of real bytes, each as long as a segment. When the file system is full the log
- * removes one half and has room to go on: the first serves what was already promised, the second what
- * makes room again and the next start. They are filled a piece at a time, so that traffic never waits
- * for more than one piece, and only while there is plenty of space.
+ * The reserve: two files of real bytes, each as long as a segment. When the file system is full the
+ * log removes one half and has room to go on: the first serves what was already promised, the
+ * second what makes room again and the next start. They are filled a piece at a time, so that
+ * traffic never waits for more than one piece, and only while there is plenty of space.
  */
 import { isNoSpace, NoSpaceError, removeLeftover, replaceFile } from './files.ts';
 import type { Storage } from './storage.ts';
@@ -48,8 +48,8 @@ export class Reserve {
   }
 
   /**
-   * Makes room: stops a filling that takes it, or removes a half. Returns false when there was nothing
-   * left to give up.
+   * Makes room: stops a filling that takes it, or removes a half. Returns false when there was
+   * nothing left to give up.
    */
   async giveUp(): Promise<boolean> {
     this.#isShort = true;

@@ -1,6 +1,7 @@
 /**
- * Whole numbers of up to 53 bits in 8 bytes, big-endian. Positions, batch numbers and message IDs are
- * safe integers everywhere, so that nothing needs a bigint; a value beyond that range reads as -1.
+ * Whole numbers of up to 53 bits in 8 bytes, big-endian. Positions, batch numbers and message IDs
+ * are safe integers everywhere, so that nothing needs a bigint; a value beyond that range reads as
+ * -1.
  */
 
 const HIGH = 2 ** 32;

@@ -1,7 +1,8 @@
 /**
- * Reads one segment from its beginning, checks every block and its place in the chain, and hands each
- * batch over once all of its blocks are good. It keeps apart what recovery must keep apart: bytes that
- * do not check (a torn tail, perhaps), and bytes that check and are wrong all the same (damage).
+ * Reads one segment from its beginning, checks every block and its place in the chain, and hands
+ * each batch over once all of its blocks are good. It keeps apart what recovery must keep apart:
+ * bytes that do not check (a torn tail, perhaps), and bytes that check and are wrong all the same
+ * (damage).
  */
 import { LogDamagedError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -67,7 +68,9 @@ export class SegmentScan {
     return Buffer.allocUnsafeSlow(WINDOW_BYTES);
   }
 
-  /** Returns the offset after the last valid batch: less than the file's length when bytes are left. */
+  /**
+   * Returns the offset after the last valid batch: less than the file's length when bytes are left.
+   */
   async run(): Promise<number> {
     this.#crc = this.#chain.crc;
     this.#address = this.#chain.address;
@@ -96,7 +99,9 @@ export class SegmentScan {
     }
   }
 
-  /** A block that checks and does not belong here was not torn: something is missing or was moved. */
+  /**
+   * A block that checks and does not belong here was not torn: something is missing or was moved.
+   */
   #checkPlace(block: Block): void {
     const chain = this.#chain;
     const isFirst = this.#blockAt === this.#batchAt;
@@ -187,9 +192,9 @@ export class SegmentScan {
 }
 
 /**
- * Looks after damage at `offset` for a valid block of a batch later than the one that is due there. As
- * a batch is only begun when the one before it is durable, such a block proves that what is damaged was
- * not torn by a crash. Returns its offset, or -1.
+ * Looks after damage at `offset` for a valid block of a batch later than the one that is due there.
+ * As a batch is only begun when the one before it is durable, such a block proves that what is
+ * damaged was not torn by a crash. Returns its offset, or -1.
  */
 export async function findLaterBlock(
   file: StorageFile,

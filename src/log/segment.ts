@@ -1,8 +1,8 @@
 /**
  * One file of the log: its name, its header, where its records lie, and a sparse index to read them
- * back. The file is made with its header and synced before it is used, so that a file longer than its
- * header always has a good one. All that depends on what came before stands in the first block, since
- * a file is made while the one before still fills. Header, big-endian:
+ * back. The file is made with its header and synced before it is used, so that a file longer than
+ * its header always has a good one. All that depends on what came before stands in the first block,
+ * since a file is made while the one before still fills. Header, big-endian:
  *
  *     offset bytes
  *          0     8  magic
@@ -10,8 +10,8 @@
  *         12     2  format version
  *         16     4  segment number
  *         20     4  epoch
- *         24     4  salt: a random number that begins the CRC of each block, so that no message body can
- *                   pass for a block
+ *         24     4  salt: a random number that begins the CRC of each block, so that no
+ *                   message body can pass for a block
  *         32     8  broker time of the newest batch when the file was made, in milliseconds
  *         40    24  zeros
  */

@@ -1,6 +1,6 @@
 /**
- * The sizes that shape a file log, with their relations asserted. The defaults are the limits of the
- * product; tests shrink them, so that a few records fill blocks, chunks, batches and segments.
+ * The sizes that shape a file log, with their relations asserted. The defaults are the limits of
+ * the product; tests shrink them, so that a few records fill blocks, chunks, batches and segments.
  */
 import assert from 'node:assert';
 import { limits, recordBytesMax } from '../limits.ts';
@@ -18,7 +18,10 @@ export interface Sizes {
   readCacheBytes: number;
   /** One entry of a segment's sparse index per so many bytes of file. */
   indexBytes: number;
-  /** What one read of a deep backlog fetches: at random, and when it goes on where the last one ended. */
+  /**
+   * What one read of a deep backlog fetches: at random, and when it goes on where the last one
+   * ended.
+   */
   fetchBytes: number;
   fetchAheadBytes: number;
 }

@@ -15,7 +15,10 @@ export interface Storage {
    */
   open(name: string, how: 'create' | 'append' | 'read'): Promise<StorageFile>;
 
-  /** Replaces `to` by `from`, atomically; durable after `syncDir()`. Creates `quarantine/` if need be. */
+  /**
+   * Replaces `to` by `from`, atomically; durable after `syncDir()`. Creates `quarantine/` if need
+   * be.
+   */
   rename(from: string, to: string): Promise<void>;
 
   /** Removes a file; durable after `syncDir()`. */
@@ -33,18 +36,21 @@ export interface StorageFile {
   readonly length: number;
 
   /**
-   * Appends the parts in order, at once (synchronously: a write into the page cache costs microseconds
-   * where a round trip through a thread costs dozens). Returns the number of bytes taken, which is
-   * less than given when the disk is full: the caller must check it. Throws what the system reports.
+   * Appends the parts in order, at once (synchronously: a write into the page cache costs
+   * microseconds where a round trip through a thread costs dozens). Returns the number of bytes
+   * taken, which is less than given when the disk is full: the caller must check it. Throws what
+   * the system reports.
    */
   append(parts: readonly Uint8Array[]): number;
 
-  /** Returns when all that was appended is durable (`fdatasync`). A failure is final: never retried. */
+  /**
+   * Returns when all that was appended is durable (`fdatasync`). A failure is final: never retried.
+   */
   sync(): Promise<void>;
 
   /**
-   * Reads exactly `target.length` bytes from `offset` unless the file ends before; returns the count.
-   * A read error rejects; it is never taken for the end of the file.
+   * Reads exactly `target.length` bytes from `offset` unless the file ends before; returns the
+   * count. A read error rejects; it is never taken for the end of the file.
    */
   read(target: Uint8Array, offset: number): Promise<number>;
 

@@ -1,7 +1,7 @@
 /**
- * Reads a whole directory in order, shows every record of every valid batch, and says what it found. It
- * changes nothing. A torn tail is a finding; every other damage is thrown: what follows would otherwise
- * be lost without a word.
+ * Reads a whole directory in order, shows every record of every valid batch, and says what it
+ * found. It changes nothing. A torn tail is a finding; every other damage is thrown: what follows
+ * would otherwise be lost without a word.
  */
 import { LogDamagedError } from '../errors.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
@@ -43,7 +43,9 @@ export interface Findings {
   lastNumber: number;
   lastEpoch: number;
   torn: TornTail | undefined;
-  /** Files at the end that hold no batch, oldest first: prepared, or cut off in their first batch. */
+  /**
+   * Files at the end that hold no batch, oldest first: prepared, or cut off in their first batch.
+   */
   unused: string[];
   /** The last `oldest` record. */
   oldest: SegmentStart | undefined;
@@ -127,7 +129,9 @@ export class Validation {
     }
   }
 
-  /** The header is durable before anything is appended, and the last file alone may be without one. */
+  /**
+   * The header is durable before anything is appended, and the last file alone may be without one.
+   */
   #noteHeaderless(number: number, length: number, isLast: boolean): void {
     const name = segmentName(number);
     if (length > SEGMENT_HEADER_BYTES || !isLast) refuse(name, 0, 'its header is damaged');
@@ -222,7 +226,9 @@ export class Validation {
     this.#findings.oldest = readOldest(buffer, start);
   }
 
-  /** Files may be missing before the segment that the last `oldest` record names, and only there. */
+  /**
+   * Files may be missing before the segment that the last `oldest` record names, and only there.
+   */
   #checkBeginning(first: number): void {
     const oldest = this.#findings.oldest;
     if (first > (oldest?.number ?? 1)) {

@@ -1,8 +1,8 @@
 /**
- * Writes batches, one at a time: append, check the count, sync, confirm, go on with what has gathered
- * meanwhile. A batch goes into one segment; the next one is made while the present one fills. What
- * this file must never do: begin a batch before the one before is durable, confirm one that is not,
- * or sync again after a sync has failed.
+ * Writes batches, one at a time: append, check the count, sync, confirm, go on with what has
+ * gathered meanwhile. A batch goes into one segment; the next one is made while the present one
+ * fills. What this file must never do: begin a batch before the one before is durable, confirm one
+ * that is not, or sync again after a sync has failed.
  */
 import assert from 'node:assert';
 import type { Arena } from './arena.ts';

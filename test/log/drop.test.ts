@@ -1,11 +1,14 @@
-/** Dropping the oldest segments: when they may go, in which order, and what a crash at each step leaves. */
+/**
+ * Dropping the oldest segments: when they may go, in which order, and what a crash at each step
+ * leaves.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError } from '../../src/errors.ts';
 import type { FileLog } from '../../src/log/file-log.ts';
 import { SimulatedStorage, systemError } from '../simulation/storage.ts';
-import { segmentNames } from './damage.ts';
-import { append, durable, openLog, promptStorage, seeded, until } from './storages.ts';
+import { segmentNames } from './support/damage.ts';
+import { append, durable, openLog, promptStorage, seeded, until } from './support/storages.ts';
 
 const test = suite('drop');
 

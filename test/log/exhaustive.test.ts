@@ -1,15 +1,16 @@
 /**
- * Every truncation and every flipped bit of every file of a small log. Each is refused, or reported, or
- * changes nothing; never may a record be gone or different without a word. After an unclean stop one
- * case is out of reach on a single disk: a last segment that ends exactly between two batches later
- * than the checkpoint looks as if those batches had never been written. It is counted, and bounded.
+ * Every truncation and every flipped bit of every file of a small log. Each is refused, or
+ * reported, or changes nothing; never may a record be gone or different without a word. After an
+ * unclean stop one case is out of reach on a single disk: a last segment that ends exactly between
+ * two batches later than the checkpoint looks as if those batches had never been written. It is
+ * counted, and bounded.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError } from '../../src/errors.ts';
 import { SimulatedStorage } from '../simulation/storage.ts';
-import { blocks, type Files, tailName } from './damage.ts';
-import { append, durable, openLog, seeded } from './storages.ts';
+import { blocks, type Files, tailName } from './support/damage.ts';
+import { append, durable, openLog, seeded } from './support/storages.ts';
 
 const test = suite('exhaustive damage');
 

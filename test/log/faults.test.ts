@@ -1,4 +1,7 @@
-/** What the log does when the disk fails, is full or is somebody else's: nothing is confirmed in vain. */
+/**
+ * What the log does when the disk fails, is full or is somebody else's: nothing is confirmed in
+ * vain.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError } from '../../src/errors.ts';
@@ -13,7 +16,7 @@ import {
   read,
   smallOptions,
   until,
-} from './storages.ts';
+} from './support/storages.ts';
 
 const test = suite('faults');
 
@@ -123,18 +126,19 @@ test('a new segment whose name cannot be made durable is not used', async () => 
   assert.is(log.segments().length, 1);
 });
 
-async function filled(storage: SimulatedStorage, options = withReserve) {
-  const opened = await openLog(storage, options);
-  if (options.reserve !== false) await until(() => opened.log.space().reserveHalves === 2);
+async function filled(storage: SimulatedStorage) {
+  const opened = await openLog(storage, withReserve);
+  await until(() => storage.files().has('reserve-2'));
   return opened;
 }
 
 test('the reserve is made of whole files, in the background', async () => {
   const storage = promptStorage();
   const { log, listener } = await openLog(storage, withReserve);
-  assert.is(log.space().reserveHalves, 0);
-  await until(() => log.space().reserveHalves === 2);
-  assert.ok(listener.spaceChanges > 0);
+  assert.is(log.space().reserveHalves, 2, 'with plenty of space it is as good as there');
+  assert.not.ok(storage.files().has('reserve-1'));
+  await until(() => storage.files().has('reserve-2'));
+  await until(() => listener.spaceChanges > 0);
   assert.is(storage.files().get('reserve-1')!.length, 2048);
   assert.is(storage.files().get('reserve-2')!.length, 2048);
   await log.close();
@@ -162,7 +166,7 @@ test('on a full disk the reserve is given up and the same batch written again', 
   assert.equal(again.bodies, ['before', 'a batch that does not fit']);
 });
 
-test('when both halves are used up the log ends, and the next start finds what was confirmed', async () => {
+test('when both halves are used up the log ends, and what was confirmed is there', async () => {
   const storage = promptStorage();
   const { log, listener } = await filled(storage);
   storage.capacity = storage.usedBytes;
@@ -207,6 +211,14 @@ test('a filling of the reserve that takes the last room gives it back', async ()
   await log.close();
 });
 
+test('without space for it the reserve is reported as missing', async () => {
+  const storage = promptStorage();
+  storage.capacity = 3000;
+  const { log } = await openLog(storage, withReserve);
+  await until(() => log.space().reserveHalves === 0);
+  await log.close();
+});
+
 test('halves given up are made again when there is space', async () => {
   const storage = promptStorage();
   const { log } = await filled(storage);
@@ -216,6 +228,7 @@ test('halves given up are made again when there is space', async () => {
   assert.is(log.space().reserveHalves, 1);
   storage.capacity = Number.MAX_SAFE_INTEGER;
   await until(() => log.space().reserveHalves === 2);
+  assert.ok(storage.files().has('reserve-2'));
   await log.close();
 });
 
@@ -288,7 +301,9 @@ test('each operation of a life fails once: what was confirmed is always there', 
   assert.ok(points > 150);
 });
 
-/** Two lives, the second with one fault; a third, after a power cut, must find what was confirmed. */
+/**
+ * Two lives, the second with one fault; a third, after a power cut, must find what was confirmed.
+ */
 async function lifeWithFault(operation: Operation, code: string, at: number) {
   const storage = promptStorage(at);
   const first = await openLog(storage);

@@ -1,4 +1,7 @@
-/** The log in good times: what is appended, in which order, when it is durable, and how it comes back. */
+/**
+ * The log in good times: what is appended, in which order, when it is durable, and how it comes
+ * back.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -10,7 +13,7 @@ import {
   read,
   smallOptions,
   until,
-} from './storages.ts';
+} from './support/storages.ts';
 
 const test = suite('file log');
 

@@ -1,6 +1,7 @@
 /**
- * One row for each way a directory can be found: what a start makes of it. `refused`: with this message,
- * and nothing is changed. `cut`: the torn tail is reported and kept aside. `whole`: nothing is lost.
+ * One row for each way a directory can be found: what a start makes of it. `refused`: with this
+ * message, and nothing is changed. `cut`: the torn tail is reported and kept aside. `whole`:
+ * nothing is lost.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,8 +17,15 @@ import {
   tailName,
   without,
   zeroed,
-} from './damage.ts';
-import { append, durable, openLog, promptStorage, smallOptions, until } from './storages.ts';
+} from './support/damage.ts';
+import {
+  append,
+  durable,
+  openLog,
+  promptStorage,
+  smallOptions,
+  until,
+} from './support/storages.ts';
 
 const test = suite('recovery');
 
@@ -482,7 +490,7 @@ async function refuses(storage: ReturnType<typeof promptStorage>, message: RegEx
   assert.unreachable('the damage went unnoticed');
 }
 
-test('after an unclean stop the tail is a new file, after a clean one it is not touched', async () => {
+test('after an unclean stop the tail is a new file, after a clean one it is not', async () => {
   for (const stop of ['clean', 'unclean'] as const) {
     const storage = promptStorage().load(samples[stop].files);
     const renames: string[] = [];

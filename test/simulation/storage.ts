@@ -1,8 +1,8 @@
 /**
- * A file system in memory with every fault a disk can have. Each file has the bytes that programs see
- * (the page cache) and those that survive a power cut; names are pending until `syncDir`. Operations
- * take effect when the scheduler runs them, so that a crash can land between any two. All chance comes
- * from the random function given: one seed, one history.
+ * A file system in memory with every fault a disk can have. Each file has the bytes that programs
+ * see (the page cache) and those that survive a power cut; names are pending until `syncDir`.
+ * Operations take effect when the scheduler runs them, so that a crash can land between any two.
+ * All chance comes from the random function given: one seed, one history.
  */
 import type { Storage, StorageFile } from '../../src/log/storage.ts';
 
@@ -152,8 +152,8 @@ export class SimulatedStorage implements Storage {
   }
 
   /**
-   * The end of this life, and the storage that the next one finds. `kill`: the process died, the page
-   * cache stays. `power`: of what was not synced, anything may be there.
+   * The end of this life, and the storage that the next one finds. `kill`: the process died, the
+   * page cache stays. `power`: of what was not synced, anything may be there.
    */
   crash(how: 'kill' | 'power'): SimulatedStorage {
     this.#hasCrashed = true;
@@ -314,7 +314,10 @@ function resized(bytes: Buffer, length: number): Buffer {
   return result;
 }
 
-/** What a power cut leaves of a file: of the pending changes none, all, a prefix, any sectors, zeros. */
+/**
+ * What a power cut leaves of a file: of the pending changes none, all, a prefix, any sectors,
+ * zeros.
+ */
 function surviving(inode: Inode, random: () => number): Buffer {
   let bytes = inode.durable;
   const kind = Math.floor(random() * 5);

@@ -1,8 +1,9 @@
 /** Storage for tests, small sizes, and the steps that most tests of the log share. */
-import { FileLog, type FileLogOptions } from '../../src/log/file-log.ts';
-import type { Log, LogListener, OpenReport } from '../../src/log/log.ts';
-import type { Storage } from '../../src/log/storage.ts';
-import { SimulatedStorage } from '../simulation/storage.ts';
+import { FileLog, type FileLogOptions } from '../../../src/log/file-log.ts';
+import type { Log, LogListener, OpenReport } from '../../../src/log/log.ts';
+import type { Storage } from '../../../src/log/storage.ts';
+import { SimulatedStorage } from '../../simulation/storage.ts';
+import { seededRandom } from '../../support/random.ts';
 
 export const KIND = 16;
 
@@ -22,15 +23,10 @@ export const smallSizes = {
 
 export const smallOptions: FileLogOptions = { ...smallSizes, reserve: false };
 
-/** A generator of numbers from 0 to below 1 (mulberry32). */
+/** A source of numbers from 0 to below 1. */
 export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const random = seededRandom(seed);
+  return () => random.fraction();
 }
 
 /** Each operation takes effect soon, in the order asked. */
