@@ -1,0 +1,383 @@
+/**
+ * The public client: connect to a broker, produce, receive, settle, consume, administer. Every call
+ * has a deadline and ends; every error has a code. What one turn of the event loop asks for leaves in
+ * one write.
+ */
+import { randomBytes } from 'node:crypto';
+import type { WonderqError } from '../errors.ts';
+import { DURABILITY } from '../protocol/operations.ts';
+import { parseAddress } from './address.ts';
+import {
+  administer,
+  allQueues,
+  checkWhat,
+  type PauseWhat,
+  type QueueInfo,
+  type QueuePage,
+  queuesAfter,
+  type Stats,
+  settingsOf,
+} from './administration.ts';
+import { PlainCall } from './call.ts';
+import { checkDelay, checkInteger, checkQueue, checkQueues, checkVisibility } from './checks.ts';
+import { Connection } from './connection.ts';
+import { Consumer, type Handler } from './consumer.ts';
+import { forCaller } from './failure.ts';
+import type { Greeting } from './greeting.ts';
+import { type Body, type Message, toOutgoing } from './message.ts';
+import {
+  type ConnectOptions,
+  type ConsumeOptions,
+  checkConnectOptions,
+  checkConsumeOptions,
+  checkProduceOptions,
+  type ExtendOptions,
+  type NackOptions,
+  type Outcome,
+  type ProduceOptions,
+  type ReceiveOptions,
+  type Settings,
+  type Settleable,
+} from './options.ts';
+import { checkBatch, type ProduceManner, ProduceManyCall } from './produce-call.ts';
+import { type Deliveries, receive } from './receiving.ts';
+import type { SettleKind } from './settle-call.ts';
+import { settleAll, settleOne, targetsOf } from './settling.ts';
+
+export type {
+  PauseWhat,
+  QueueInfo,
+  QueuePage,
+  Stats,
+} from './administration.ts';
+export { Consumer, type Handler } from './consumer.ts';
+export { Delivery } from './delivery.ts';
+export type { BrokerLimits, Greeting } from './greeting.ts';
+export { type Body, Message, type MessageOptions } from './message.ts';
+export type {
+  ConnectOptions,
+  ConsumeOptions,
+  DurabilityName,
+  ExtendOptions,
+  NackOptions,
+  Outcome,
+  ProduceOptions,
+  ReceiveOptions,
+  Settings,
+  Settleable,
+} from './options.ts';
+export type { Deliveries } from './receiving.ts';
+
+const TIMEOUT_MS_DEFAULT = 30_000;
+const SESSION_BYTES = 16;
+
+/** Connects; rejects with CONNECT_FAILED where nobody answers within `timeoutMs`. */
+export async function connect(url: string, options: ConnectOptions = {}): Promise<Client> {
+  const address = parseAddress(url);
+  checkConnectOptions(options);
+  const hasSession = options.session ?? true;
+  const connection = new Connection({
+    address,
+    name: options.name,
+    token: options.token,
+    session: hasSession ? randomBytes(SESSION_BYTES) : undefined,
+    isPinged: options.pinged ?? true,
+    reconnects: options.reconnect ?? true,
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
+  });
+  try {
+    await connection.open();
+  } catch (error) {
+    throw forCaller(error);
+  }
+  return new Client(connection, options.durability ?? 'write');
+}
+
+export class Client {
+  /** Settles once the client is closed, by `close` or for good by the broker; with the reason. */
+  readonly closed: Promise<WonderqError>;
+  readonly #connection: Connection;
+  readonly #weakest: ProduceManner['weakest'];
+
+  /** Made by `connect`. */
+  constructor(connection: Connection, durability: 'write' | 'fsync') {
+    this.#connection = connection;
+    this.#weakest = DURABILITY[durability];
+    this.closed = connection.closed;
+  }
+
+  /** What the broker said of itself when the present connection began. */
+  get greeting(): Greeting {
+    return this.#connection.greeting;
+  }
+
+  /** Whether there is a connection just now. Without one, calls wait for it. */
+  get isConnected(): boolean {
+    return this.#connection.isConnected;
+  }
+
+  /**
+   * Resolves to the message's ID once it is confirmed. Calls of one turn for the same queue with the
+   * same options leave as one frame.
+   */
+  async produce(
+    queue: string,
+    body: Body | Message,
+    options: ProduceOptions = {},
+  ): Promise<number> {
+    const connection = this.#connection;
+    try {
+      const manner = this.#manner(queue, options);
+      const message = toOutgoing(body, options, connection.greeting.limits.bodyBytesMax);
+      return await new Promise<number>((resolve, reject) => {
+        connection.gathering.produce(manner, message, resolve, reject);
+      });
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /** One frame, confirmed as a whole: all messages are there or none. */
+  async produceMany(
+    queue: string,
+    bodies: readonly (Body | Message)[],
+    options: ProduceOptions = {},
+  ): Promise<number[]> {
+    const connection = this.#connection;
+    try {
+      const { bodyBytesMax } = connection.greeting.limits;
+      const manner = this.#manner(queue, options);
+      const messages = bodies.map((body) => toOutgoing(body, options, bodyBytesMax));
+      if (messages.length === 0) return [];
+      checkBatch(messages, connection.greeting.limits);
+      return await new Promise<number[]>((resolve, reject) => {
+        connection.submit(new ProduceManyCall(manner, messages, resolve, reject));
+      });
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /** Resolves to messages of one of the queues, or to none after `waitMs`. */
+  async receive(
+    queues: string | readonly string[],
+    options: ReceiveOptions = {},
+  ): Promise<Deliveries> {
+    try {
+      return await receive(this.#connection, checkQueues(queues), options);
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /** Rejects with STALE_RECEIPT or GONE; an array resolves to an outcome for each receipt. */
+  ack(delivery: Settleable): Promise<void>;
+  ack(deliveries: readonly Settleable[]): Promise<Outcome[]>;
+  ack(queue: string, receipt: string): Promise<void>;
+  ack(queue: string, receipts: readonly string[]): Promise<Outcome[]>;
+  ack(
+    first: Settleable | readonly Settleable[] | string,
+    second?: string | readonly string[],
+  ): Promise<unknown> {
+    return this.#settle('ack', first, second, undefined);
+  }
+
+  /** Gives back, counted as a failure. */
+  nack(delivery: Settleable, options?: NackOptions): Promise<void>;
+  nack(deliveries: readonly Settleable[], options?: NackOptions): Promise<Outcome[]>;
+  nack(queue: string, receipt: string, options?: NackOptions): Promise<void>;
+  nack(queue: string, receipts: readonly string[], options?: NackOptions): Promise<Outcome[]>;
+  nack(
+    first: Settleable | readonly Settleable[] | string,
+    second?: string | readonly string[] | NackOptions,
+    third?: NackOptions,
+  ): Promise<unknown> {
+    return this.#settle('nack', first, second, third);
+  }
+
+  /** Gives back without counting a failure. */
+  release(delivery: Settleable): Promise<void>;
+  release(deliveries: readonly Settleable[]): Promise<Outcome[]>;
+  release(queue: string, receipt: string): Promise<void>;
+  release(queue: string, receipts: readonly string[]): Promise<Outcome[]>;
+  release(
+    first: Settleable | readonly Settleable[] | string,
+    second?: string | readonly string[],
+  ): Promise<unknown> {
+    return this.#settle('release', first, second, undefined);
+  }
+
+  /** Lets the lease end `visibilityMs` from now. */
+  extend(delivery: Settleable, options?: ExtendOptions): Promise<void>;
+  extend(deliveries: readonly Settleable[], options?: ExtendOptions): Promise<Outcome[]>;
+  extend(queue: string, receipt: string, options?: ExtendOptions): Promise<void>;
+  extend(queue: string, receipts: readonly string[], options?: ExtendOptions): Promise<Outcome[]>;
+  extend(
+    first: Settleable | readonly Settleable[] | string,
+    second?: string | readonly string[] | ExtendOptions,
+    third?: ExtendOptions,
+  ): Promise<unknown> {
+    return this.#settle('extend', first, second, third);
+  }
+
+  /**
+   * Calls the handler for each message that is pushed. The message is acknowledged when the handler
+   * returns, its lease extended while it runs, and it is given back as failed when it throws.
+   */
+  consume(
+    queues: string | readonly string[],
+    handler: Handler,
+    options: ConsumeOptions = {},
+  ): Consumer {
+    checkConsumeOptions(options);
+    const { concurrency = 1, delayMs = 0, onError = () => {}, signal } = options;
+    const consumer = new Consumer(this.#connection, handler, {
+      queues: checkQueues(queues),
+      concurrency,
+      prefetch: options.prefetch ?? concurrency,
+      creditBytes: options.creditBytes ?? 0,
+      visibilityMs: options.visibilityMs,
+      isDetached: this.#connection.options.session === undefined,
+      delayMs: typeof delayMs === 'function' ? delayMs : () => delayMs,
+      onError,
+    });
+    stopOnAbort(consumer, signal);
+    return consumer;
+  }
+
+  createQueue(queue: string, settings: Settings = {}): Promise<QueueInfo> {
+    return this.#queueVerb('queue.create', queue, { settings: settingsOf(settings) });
+  }
+
+  /** Changes the settings that are given. */
+  configureQueue(queue: string, settings: Settings): Promise<QueueInfo> {
+    return this.#queueVerb('queue.configure', queue, { settings: settingsOf(settings) });
+  }
+
+  async pauseQueue(queue: string, what: PauseWhat = 'both'): Promise<QueueInfo> {
+    return await this.#queueVerb('queue.pause', queue, { what: checkWhat(what) });
+  }
+
+  async resumeQueue(queue: string, what: PauseWhat = 'both'): Promise<QueueInfo> {
+    return await this.#queueVerb('queue.resume', queue, { what: checkWhat(what) });
+  }
+
+  /** Removes all messages; resolves to how many. */
+  async purgeQueue(queue: string): Promise<number> {
+    const { purged } = await this.#queueVerb('queue.purge', queue);
+    return Number(purged);
+  }
+
+  /** Removes the queue with its messages; resolves to how many. */
+  async deleteQueue(queue: string): Promise<number> {
+    const { deleted } = await this.#queueVerb('queue.delete', queue);
+    return Number(deleted);
+  }
+
+  getQueue(queue: string): Promise<QueueInfo> {
+    return this.#queueVerb('queue.get', queue);
+  }
+
+  /** All queues, by name. */
+  async queues(): Promise<QueueInfo[]> {
+    try {
+      return await allQueues(this.#connection);
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /** Up to `limit` queues (default 100, at most 1,000) whose names follow `after`. */
+  async queuesPage(options: { after?: string; limit?: number } = {}): Promise<QueuePage> {
+    try {
+      checkInteger('limit', options.limit, 1, 1000);
+      return await queuesAfter(this.#connection, options.after, options.limit);
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /** The broker's figures, with the first 1,000 queues unless `queues` is false. */
+  async stats(options: { queues?: boolean } = {}): Promise<Stats> {
+    try {
+      return await administer(this.#connection, 'stats', { queues: options.queues });
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /** Resolves to how long the broker took to answer, in milliseconds. */
+  async ping(): Promise<number> {
+    const startMs = performance.now();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const done = (error: Error | undefined) => (error ? reject(error) : resolve());
+        this.#connection.submit(new PlainCall('ping', done));
+      });
+      return performance.now() - startMs;
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /**
+   * Says goodbye: all leases go back, and calls that wait reject with CONNECTION_CLOSED. Stop
+   * consumers first to let them finish.
+   */
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  #manner(queue: string, options: ProduceOptions): ProduceManner {
+    checkQueue(queue);
+    checkProduceOptions(options);
+    const isLowered = options.durability === 'write';
+    return {
+      queue,
+      durability: isLowered ? DURABILITY.write : DURABILITY.queue,
+      delayMs: options.delayMs ?? 0,
+      priority: options.priority ?? 0,
+      weakest: isLowered ? DURABILITY.write : this.#weakest,
+    };
+  }
+
+  async #settle(
+    kind: SettleKind,
+    first: Settleable | readonly Settleable[] | string,
+    second: unknown,
+    third: unknown,
+  ): Promise<unknown> {
+    try {
+      const { targets, isOne, options } = targetsOf(first, second, third);
+      const { delayMs, visibilityMs } = (options ?? {}) as NackOptions & ExtendOptions;
+      checkDelay(delayMs);
+      checkVisibility(visibilityMs);
+      const timeMs = kind === 'extend' ? visibilityMs : delayMs;
+      if (isOne) return await settleOne(this.#connection, kind, targets[0]!, timeMs);
+      return await settleAll(this.#connection, kind, targets, timeMs);
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  async #queueVerb(
+    verb: string,
+    queue: string,
+    fields: Record<string, unknown> = {},
+  ): Promise<QueueInfo> {
+    try {
+      checkQueue(queue);
+      return (await administer(this.#connection, verb, { queue, ...fields })) as QueueInfo;
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+}
+
+function stopOnAbort(consumer: Consumer, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const stop = () => void consumer.stop();
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  void consumer.ended.then(() => signal.removeEventListener('abort', stop));
+}

@@ -1,0 +1,60 @@
+/**
+ * One delivery of one message, as a program sees it. It owns its bytes.
+ */
+import { formatReceipt } from '../protocol/receipt.ts';
+import type { Reply } from '../protocol/reply.ts';
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(
+  Object.create(null) as Record<string, string>,
+);
+
+export class Delivery {
+  /** The message's ID: a safe integer. */
+  readonly id: number;
+  readonly queue: string;
+  /** The second half of the receipt. */
+  readonly token: number;
+  readonly body: Buffer;
+  readonly contentType: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** How often the message was delivered, this time counted. */
+  readonly deliveryCount: number;
+  /** How often it came back as failed. */
+  readonly failureCount: number;
+  /** Broker time when it was produced. */
+  readonly producedMs: number;
+  readonly priority: number;
+  /** How long it may be held without an ack or extend. */
+  readonly visibilityMs: number;
+
+  /** Copies one delivery out of an answer that was just read. */
+  constructor(reply: Reply, index: number) {
+    const { deliveries } = reply;
+    this.id = deliveries.ids[index]!;
+    this.queue = reply.queue ?? '';
+    this.token = deliveries.tokens[index]!;
+    this.body = deliveries.body(index);
+    this.contentType = deliveries.contentType(index);
+    this.headers = deliveries.headers(index) ?? NO_HEADERS;
+    this.deliveryCount = deliveries.deliveryCounts[index]!;
+    this.failureCount = deliveries.failureCounts[index]!;
+    this.producedMs = deliveries.producedMs[index]!;
+    this.priority = deliveries.priorities[index]!;
+    this.visibilityMs = reply.visibilityMs;
+  }
+
+  /** `ID-TOKEN`: what ack and the like need besides the queue, also in another process. */
+  get receipt(): string {
+    return formatReceipt(this.id, this.token);
+  }
+
+  /** The body as UTF-8. */
+  text(): string {
+    return this.body.toString('utf8');
+  }
+
+  /** The body as JSON; throws a SyntaxError where it is none. */
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T;
+  }
+}
