@@ -141,7 +141,7 @@ export class Walker {
       case UINT_32:
         return uint32(buffer, at + 1);
       case UINT_64:
-        return uint64(buffer, at + 1, field);
+        return uint64(buffer, at + 1);
       case INT_8:
       case INT_16:
       case INT_32:
@@ -149,7 +149,7 @@ export class Walker {
         if (buffer[at + 1]! > 0x7f) throw badField(field, 'must not be negative');
         if (head === INT_8) return buffer[at + 1]!;
         if (head === INT_16) return (buffer[at + 1]! << 8) | buffer[at + 2]!;
-        return head === INT_32 ? uint32(buffer, at + 1) : uint64(buffer, at + 1, field);
+        return head === INT_32 ? uint32(buffer, at + 1) : uint64(buffer, at + 1);
       default:
         throw badField(field, 'must be an integer of 0 or more');
     }
@@ -276,8 +276,7 @@ export class Walker {
   }
 }
 
-function uint64(buffer: Buffer, at: number, field: string): number {
-  const high = uint32(buffer, at);
-  if (high >= 0x200000) throw badField(field, `must be at most ${UINT_MAX}`);
-  return high * TWO_32 + uint32(buffer, at + 4);
+/** Beyond 2^53 the value is rounded, but stays beyond: the bound of the field refuses it. */
+function uint64(buffer: Buffer, at: number): number {
+  return uint32(buffer, at) * TWO_32 + uint32(buffer, at + 4);
 }

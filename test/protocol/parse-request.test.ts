@@ -4,78 +4,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Request } from '../../src/protocol/request.ts';
+import { body, type Field, operations, safeMax, valid } from './support/fields.ts';
 import { parse, refusal } from './support/frames.ts';
 import { encode, Raw, raw } from './support/wide.ts';
-
-type Kind = 'uint' | 'name' | 'names' | 'bool' | 'text' | 'session' | 'receipts' | 'groups';
-type Field = {
-  name: string;
-  kind: Kind | 'messages' | 'map';
-  /** A valid value. */
-  value: unknown;
-  min?: number;
-  max?: number;
-  required?: true;
-};
-
-const safeMax = Number.MAX_SAFE_INTEGER;
-const queue: Field = { name: 'queue', kind: 'name', value: 'orders', required: true };
-const queues: Field = { name: 'queues', kind: 'names', value: ['a', 'b'], required: true };
-const sequence: Field = { name: 'sequence', kind: 'uint', value: 3, min: 1 };
-const receipts: Field = { name: 'receipts', kind: 'receipts', value: [1, 2], required: true };
-const visibility: Field = { name: 'visibility', kind: 'uint', value: 5, min: 1, max: 604_800_000 };
-const delay: Field = { name: 'delayMs', kind: 'uint', value: 0, max: 316_224_000_000 };
-const detached: Field = { name: 'detached', kind: 'bool', value: true };
-const body = Buffer.from('x');
-
-const operations: Readonly<Record<number, readonly Field[]>> = {
-  1: [
-    { name: 'version', kind: 'uint', value: 1, required: true },
-    { name: 'clientName', kind: 'text', value: 'demo', max: 128 },
-    { name: 'session', kind: 'session', value: Buffer.alloc(16) },
-    { name: 'token', kind: 'text', value: 'secret', max: 4096 },
-    { name: 'pinged', kind: 'bool', value: false },
-  ],
-  2: [{ name: 'held', kind: 'groups', value: [['orders', [1, 2]]] }],
-  3: [],
-  4: [],
-  5: [{ name: 'request', kind: 'uint', value: 9, min: 1, required: true }],
-  10: [
-    sequence,
-    queue,
-    { name: 'durability', kind: 'uint', value: 1, max: 1 },
-    delay,
-    { name: 'priority', kind: 'uint', value: 255, max: 255 },
-    { name: 'messages', kind: 'messages', value: [[body]], required: true },
-  ],
-  11: [
-    sequence,
-    queues,
-    { name: 'messagesMax', kind: 'uint', value: 10, min: 1, max: 10_000 },
-    { name: 'bytesMax', kind: 'uint', value: 0 },
-    { name: 'waitMs', kind: 'uint', value: 0, max: 600_000 },
-    visibility,
-    detached,
-    { name: 'acks', kind: 'groups', value: [['orders', [1, 2]]] },
-  ],
-  12: [sequence, queue, receipts],
-  13: [sequence, queue, receipts, delay],
-  14: [sequence, queue, receipts],
-  15: [sequence, queue, receipts, visibility],
-  16: [
-    queues,
-    { name: 'creditMessages', kind: 'uint', value: 10, max: 100_000 },
-    { name: 'creditBytes', kind: 'uint', value: 0 },
-    visibility,
-    detached,
-  ],
-  18: [{ name: 'subscription', kind: 'uint', value: 4, min: 1, required: true }],
-  20: [
-    sequence,
-    { name: 'verb', kind: 'text', value: 'stats', max: 64, required: true },
-    { name: 'arguments', kind: 'map', value: { queues: true } },
-  ],
-};
 
 /** What a field of a kind does not take. A nil counts as missing. */
 function wrongValues({ kind, max = safeMax, min = 0 }: Field): unknown[] {
@@ -124,10 +55,6 @@ function wrongValues({ kind, max = safeMax, min = 0 }: Field): unknown[] {
 }
 
 const table = suite('each field wrong in each way');
-
-function valid(fields: readonly Field[]): unknown[] {
-  return fields.map(({ value }) => value);
-}
 
 for (const [number, fields] of Object.entries(operations)) {
   const operation = Number(number);
@@ -315,101 +242,5 @@ single('the session of a hello is a copy', () => {
   assert.is(session?.buffer.byteLength, 16, 'and keeps no larger memory alive');
 });
 
-const broken = suite('broken frames');
-
-/** Each stands where a value is due, and no reader could go on, or none should. */
-const brokenValues: Readonly<Record<string, string>> = {
-  'the unused type': 'c1',
-  'extension of 1': 'd4 00 00',
-  'a record of msgpackr': 'd4 72 40 92 a1 61 a1 62 01 02',
-  'a regular expression of msgpackr': 'c7 05 78 92 a1 61 a1 67',
-  'a date': 'd6 ff 00 00 00 00',
-  'extension of any size': 'c9 00 00 00 00 05',
-  'a reference of msgpackr': 'd6 70 00 00 00 01',
-  'a map with a number as key': '81 01 01',
-  'a map with an array as key': '81 91 01 01',
-  'a map with bytes as key': '81 c4 01 61 01',
-  'too deep': '91 91 91 91 91 91 91 91 90',
-  'too deep in maps': '81 a0 81 a0 81 a0 81 a0 81 a0 81 a0 81 a0 81 a0 80',
-  'an array that claims more than there is': 'dd ff ff ff ff',
-  'a map that claims more than there is': 'df ff ff ff ff',
-  'bytes that claim more than there are': 'c6 ff ff ff ff',
-  'a text that claims more than there is': 'db ff ff ff ff',
-  'nested arrays that claim much': 'dc ff ff dc ff ff dc ff ff',
-};
-
-for (const [name, hex] of Object.entries(brokenValues)) {
-  broken(`${name}, in place of any field`, () => {
-    for (const [number, fields] of Object.entries(operations)) {
-      for (const index of fields.keys()) {
-        const values = valid(fields).with(index, raw(hex));
-        const error = refusal(() => parse(encode([Number(number), 77, ...values])));
-        assert.is(error.code, 'BAD_FRAME', `operation ${number}, field ${index}`);
-        assert.is(error.closes, true);
-      }
-    }
-  });
-  broken(`${name}, behind a field that is wrong as well`, () => {
-    const frames = [
-      [12, 77, 'wrong', 'orders', [], raw(hex)],
-      [12, 77, null, 'not a name', raw(hex)],
-      [99, 77, raw(hex)],
-      [1, 77, 2, raw(hex)],
-      [10, 77, null, 'orders', 0, 0, 300, [[body], raw(hex)]],
-      [raw(hex)],
-    ];
-    for (const values of frames) {
-      assert.is(refusal(() => parse(encode(values))).code, 'BAD_FRAME');
-    }
-  });
-}
-
-broken('a frame that is no array', () => {
-  for (const value of [5, 'text', null, {}, { a: 1 }, body, true]) {
-    assert.is(refusal(() => parse(encode(value))).code, 'BAD_FRAME');
-  }
-});
-
-broken('two arrays in one frame, or bytes behind a wrong field', () => {
-  const ping = encode([4, 77]);
-  assert.is(refusal(() => parse(Buffer.concat([ping, ping]))).code, 'BAD_FRAME');
-  const wrong = encode([4, 77, 5]);
-  assert.is(refusal(() => parse(Buffer.concat([wrong, Buffer.of(0)]))).code, 'BAD_FRAME');
-});
-
-broken('the depth that is allowed, and one more', () => {
-  const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
-  parse(encode([20, 77, null, 'verb', nested(7)]));
-  assert.is(refusal(() => parse(encode([20, 77, null, 'verb', nested(8)]))).code, 'BAD_FRAME');
-});
-
-broken('hostile frames are refused fast, without memory', () => {
-  const megabytes = 4 * 1024 * 1024;
-  const array = (fill: number) => {
-    const frame = Buffer.alloc(megabytes, fill);
-    frame.writeUInt8(0xdd, 0);
-    frame.writeUInt32BE(megabytes - 5, 1);
-    return frame;
-  };
-  const ten = Buffer.from('dd01ffffff'.repeat(2_000), 'hex');
-  const seventy = Buffer.from('dcffff'.repeat(24_000), 'hex');
-  const nest = Buffer.alloc(5_000, 0x91);
-  const many = [Buffer.alloc(megabytes, 0x80), array(0x80), array(0x90), array(0x91)];
-  const messages = encode([10, 77, 1, 'q', 0, 0, 0]);
-  messages[0] = 0x98;
-  const produce = Buffer.concat([messages, array(0x90)]);
-  for (const frame of [...many, ten, seventy, nest, produce]) {
-    const before = process.memoryUsage();
-    const started = performance.now();
-    const { code } = refusal(() => parse(frame));
-    const ms = performance.now() - started;
-    const bytes = process.memoryUsage().heapUsed - before.heapUsed;
-    assert.ok(code === 'BAD_FRAME' || code === 'BATCH_TOO_LARGE');
-    assert.ok(ms < 250, `${ms} ms`);
-    assert.ok(bytes < 4 * 1024 * 1024, `${bytes} bytes`);
-  }
-});
-
 table.run();
 single.run();
-broken.run();
