@@ -1,7 +1,7 @@
 /**
- * One timer for many deadlines: it rings at the earliest time that was asked for, and whoever owns it
- * then looks at all of them and asks for the next. A deadline that is no longer due costs nothing
- * until then. It keeps no process alive.
+ * One timer for many deadlines: it rings at the earliest time that was asked for, and whoever owns
+ * it then looks at all of them and asks for the next. A deadline that is no longer due costs
+ * nothing until then. It keeps no process alive.
  */
 import { limits } from '../limits.ts';
 
@@ -31,8 +31,8 @@ export class Alarm {
   }
 
   /**
-   * The sockets are read first: after a program has computed for longer than a deadline, its answers
-   * are there and unread.
+   * The sockets are read first: after a program has computed for longer than a deadline, its
+   * answers are there and unread.
    */
   #due(): void {
     this.#afterPoll = setImmediate(() => {

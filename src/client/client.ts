@@ -1,7 +1,7 @@
 /**
  * The public client: connect to a broker, produce, receive, settle, consume, administer. Every call
- * has a deadline and ends; every error has a code. What one turn of the event loop asks for leaves in
- * one write.
+ * has a deadline and ends; every error has a code. What one turn of the event loop asks for leaves
+ * in one write.
  */
 import { randomBytes } from 'node:crypto';
 import type { WonderqError } from '../errors.ts';
@@ -117,8 +117,8 @@ export class Client {
   }
 
   /**
-   * Resolves to the message's ID once it is confirmed. Calls of one turn for the same queue with the
-   * same options leave as one frame.
+   * Resolves to the message's ID once it is confirmed. Calls of one turn for the same queue with
+   * the same options leave as one frame.
    */
   async produce(
     queue: string,

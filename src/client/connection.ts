@@ -1,7 +1,7 @@
 /**
  * The life of a client behind its calls: one session over as many TCP connections as it takes. It
- * writes what is asked for once a turn, gives answers to the calls they belong to, and after a break
- * takes everything up where it was.
+ * writes what is asked for once a turn, gives answers to the calls they belong to, and after a
+ * break takes everything up where it was.
  */
 import { CODES, WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -65,7 +65,8 @@ export class Connection {
   #link: Link | undefined;
   #flush: NodeJS.Immediate | undefined;
   #opened: ((error: WonderqError | undefined) => void) | undefined;
-  #openUntilMs = 0;
+  /** Why the last attempt to connect failed. */
+  #lastFailure: WonderqError | undefined;
   #closedBy: WonderqError | undefined;
   #tellClosed: (reason: WonderqError) => void = () => {};
 
@@ -89,14 +90,21 @@ export class Connection {
 
   /** Resolves when the broker has greeted; rejects when it cannot be reached in time. */
   open(): Promise<void> {
-    this.#openUntilMs = performance.now() + this.options.timeoutMs;
     return new Promise((resolve, reject) => {
-      this.#opened = (error) => (error === undefined ? resolve() : reject(error));
+      const limit = setTimeout(() => this.#neverReached(), this.options.timeoutMs);
+      this.#opened = (error) => {
+        this.#opened = undefined;
+        clearTimeout(limit);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
       this.#dialer.start();
     });
   }
 
-  /** The call's frame leaves with this turn's others, or as soon as there is room and a connection. */
+  /**
+   * The call's frame leaves with this turn's others, or as soon as there is room and a connection.
+   */
   submit(call: Call, timeoutMs: number = this.options.timeoutMs): void {
     if (this.#closedBy !== undefined) {
       call.isOver = true;
@@ -162,7 +170,7 @@ export class Connection {
     this.#link = link;
     link.user = {
       replied: (reply) => this.#replied(link, reply),
-      drained: () => this.flushSoon(),
+      sent: () => this.#goOn(),
       closed: (error) => this.#lost(link, error),
     };
     this.#heartbeat.start(link, greeting.pingMs, () => {
@@ -175,7 +183,6 @@ export class Connection {
       subscription.writeSubscribe(link.writer);
     }
     this.#opened?.(undefined);
-    this.#opened = undefined;
     this.#send();
   }
 
@@ -238,7 +245,8 @@ export class Connection {
     }
     const call = this.#calls.find(reply.id);
     if (call !== undefined) {
-      this.#dialer.reset();
+      // An answer to a resume is no sign yet that what broke the last connection is over.
+      if (!call.isTransient) this.#dialer.reset();
       this.#answer(call, reply);
       return;
     }
@@ -255,6 +263,11 @@ export class Connection {
     } else if (!call.isOver) call.refused(refusalOf(reply));
     call.isOver = true;
     this.#calls.end(call);
+    this.#goOn();
+  }
+
+  /** There is room again for what had to wait. */
+  #goOn(): void {
     if (this.#waiting.length > 0) this.flushSoon();
   }
 
@@ -283,23 +296,34 @@ export class Connection {
       this.#calls.end(call);
       if (!call.isOver) call.refused(error);
     }
-    if (FINAL_CODES.has(error.code)) this.#shut(error);
+    if (FINAL_CODES.has(error.code)) this.#end(error);
     else if (this.options.reconnects) this.#dialer.startLater();
-    else this.#shut(new WonderqError('CONNECTION_CLOSED', error.message, { cause: error }));
-    if (this.#closedBy !== undefined) this.#tellClosed(this.#closedBy);
+    else this.#end(new WonderqError('CONNECTION_CLOSED', error.message, { cause: error }));
   }
 
   #notReached(error: WonderqError): void {
     const isFirst = this.#opened !== undefined;
     const isFinal = FINAL_CODES.has(error.code) || (isFirst && FOREIGN_CODES.has(error.code));
-    const isTooLate = isFirst && performance.now() >= this.#openUntilMs;
-    if (!isFinal && !isTooLate && this.options.reconnects) this.#dialer.startLater();
-    else if (isFinal || !isFirst || 'passes' in CODES[error.code]) this.#shut(error);
-    else this.#shut(new WonderqError('CONNECT_FAILED', error.message, { cause: error }));
-    if (this.#closedBy !== undefined) this.#tellClosed(this.#closedBy);
+    this.#lastFailure = error;
+    if (isFinal) this.#end(error);
+    else if (this.options.reconnects) this.#dialer.startLater();
+    else this.#neverReached();
   }
 
-  /** The end of the client: nothing waits any more. */
+  /** The first connect was given up. A broker that answered has said why. */
+  #neverReached(): void {
+    const failure = this.#lastFailure ?? new WonderqError('CONNECT_FAILED');
+    const hasSaid = 'passes' in CODES[failure.code];
+    const unreached = new WonderqError('CONNECT_FAILED', failure.message, { cause: failure });
+    this.#end(hasSaid ? failure : unreached);
+  }
+
+  #end(reason: WonderqError): void {
+    this.#shut(reason);
+    this.#tellClosed(reason);
+  }
+
+  /** Nothing waits any more, and nothing new begins. */
   #shut(reason: WonderqError): void {
     this.#closedBy = reason;
     this.#heartbeat.stop();
@@ -314,7 +338,6 @@ export class Connection {
     for (const subscription of this.#subscriptions.values()) subscription.closed(reason);
     this.#subscriptions.clear();
     this.#opened?.(reason);
-    this.#opened = undefined;
   }
 
   /** Resolves when the connection has ended, which takes no longer than a moment. */

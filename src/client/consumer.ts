@@ -1,10 +1,11 @@
 /**
- * A consumer: messages are pushed to it, a handler takes each, and what becomes of the message follows
- * from how the handler ends. Leases are extended as long as the consumer holds them, whether their
- * handler runs or they wait for one.
+ * A consumer: messages are pushed to it, a handler takes each, and what becomes of the message
+ * follows from how the handler ends. Leases are extended as long as the consumer holds them,
+ * whether their handler runs or they wait for one.
  */
 import { CODES, type Code, WonderqError } from '../errors.ts';
 import { Alarm } from './alarm.ts';
+import { checkDelay } from './checks.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
 import { Fifo } from './fifo.ts';
@@ -42,7 +43,9 @@ interface Holding {
 }
 
 export class Consumer {
-  /** Resolves when it has stopped and nothing of it runs any more; with the reason if not asked to. */
+  /**
+   * Resolves when it has stopped and nothing of it runs any more; with the reason if not asked to.
+   */
   readonly ended: Promise<WonderqError | undefined>;
 
   readonly #connection: Connection;
@@ -268,14 +271,18 @@ export class Consumer {
 
   #delayMs(delivery: Delivery, error: unknown): number {
     try {
-      return this.#settings.delayMs(delivery, error);
+      const delayMs = this.#settings.delayMs(delivery, error);
+      checkDelay(delayMs);
+      return delayMs;
     } catch (thrown) {
       this.#report(thrown, delivery);
       return 0;
     }
   }
 
-  /** A hook that throws must not stop the consumer; it is the program's defect and is not hidden. */
+  /**
+   * A hook that throws must not stop the consumer; it is the program's defect and is not hidden.
+   */
   #report(error: unknown, delivery: Delivery | undefined): void {
     try {
       this.#settings.onError(error, delivery);

@@ -1,6 +1,7 @@
 /**
  * One delivery of one message, as a program sees it. It owns its bytes.
  */
+import { WonderqError } from '../errors.ts';
 import { formatReceipt } from '../protocol/receipt.ts';
 import type { Reply } from '../protocol/reply.ts';
 
@@ -27,7 +28,7 @@ export class Delivery {
   /** How long it may be held without an ack or extend. */
   readonly visibilityMs: number;
 
-  /** Copies one delivery out of an answer that was just read. */
+  /** Copies one delivery out of an answer that was just read. See `deliveriesOf`. */
   constructor(reply: Reply, index: number) {
     const { deliveries } = reply;
     this.id = deliveries.ids[index]!;
@@ -57,4 +58,15 @@ export class Delivery {
   json<T = unknown>(): T {
     return JSON.parse(this.text()) as T;
   }
+}
+
+/** All deliveries of an answer; throws BAD_FRAME where nobody could settle them. */
+export function deliveriesOf(reply: Reply): Delivery[] {
+  const { count } = reply.deliveries;
+  if (count > 0 && (reply.queue === undefined || reply.visibilityMs === 0)) {
+    throw new WonderqError('BAD_FRAME', 'deliveries without a queue or a time to hold them');
+  }
+  const deliveries: Delivery[] = [];
+  for (let index = 0; index < count; index += 1) deliveries.push(new Delivery(reply, index));
+  return deliveries;
 }

@@ -1,7 +1,7 @@
 /**
  * Makes connections until one is greeted: TCP connect and hello, and after a failure a pause with
- * jitter, so that a thousand clients of a restarted broker do not come at once. What comes after the
- * greeting is the connection's.
+ * jitter, so that a thousand clients of a restarted broker do not come at once. What comes after
+ * the greeting is the connection's.
  */
 import { WonderqError } from '../errors.ts';
 import { ANSWER } from '../protocol/operations.ts';

@@ -1,6 +1,7 @@
 /**
- * Errors on their way to a caller. Several callers may share one frame and so one refusal; each gets an
- * error of its own, made within its own call, so that its stack leads to the program's line.
+ * Errors on their way to a caller. Several callers may share one frame and so one refusal; each
+ * gets an error of its own, made within its own call, so that its stack leads to the program's
+ * line.
  */
 import { WonderqError } from '../errors.ts';
 import type { Reply } from '../protocol/reply.ts';

@@ -1,5 +1,6 @@
 /**
- * A queue in memory whose first element is taken in constant time: `Array.shift` moves all the others.
+ * A queue in memory whose first element is taken in constant time: `Array.shift` moves all the
+ * others.
  */
 
 const COMPACT_FROM = 1024;

@@ -1,7 +1,7 @@
 /**
- * Batches that form by themselves: what a program asks for in one turn of the event loop, for the same
- * queue in the same way, leaves as one frame. One caller at a time costs the broker a hundred times as
- * much for each message.
+ * Batches that form by themselves: what a program asks for in one turn of the event loop, for the
+ * same queue in the same way, leaves as one frame. One caller at a time costs the broker a hundred
+ * times as much for each message.
  */
 import type { OutgoingMessage, Receipt } from '../protocol/requests.ts';
 import type { Connection } from './connection.ts';

@@ -1,7 +1,7 @@
 /**
  * The leases that this session holds, as far as the client knows: what it tells the broker after a
- * reconnect. A lease enters with its delivery and leaves when it is settled, or some time after it ran
- * out where the program forgot it. Detached leases are not here; no session holds them.
+ * reconnect. A lease enters with its delivery and leaves when it is settled, or some time after it
+ * ran out where the program forgot it. Detached leases are not here; no session holds them.
  */
 import type { ReceiptGroup } from '../protocol/requests.ts';
 import type { Delivery } from './delivery.ts';

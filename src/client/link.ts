@@ -1,6 +1,6 @@
 /**
- * One TCP connection: bytes in become answers, frames out gather in a writer and leave in one write.
- * It knows nothing of requests. Bytes that are no answer end it, whatever they are.
+ * One TCP connection: bytes in become answers, frames out gather in a writer and leave in one
+ * write. It knows nothing of requests. Bytes that are no answer end it, whatever they are.
  */
 import { connect, type Socket } from 'node:net';
 import { WonderqError } from '../errors.ts';
@@ -23,8 +23,8 @@ export interface LinkUser {
   connected?(): void;
   /** The reply holds until this returns. */
   replied(reply: Reply): void;
-  /** The socket takes more again. */
-  drained?(): void;
+  /** The socket has taken what was sent, and takes more. */
+  sent?(): void;
   /** Called once, and nothing after it. */
   closed(error: WonderqError): void;
 }
@@ -59,7 +59,6 @@ export class Link {
       this.#isConnected = true;
       this.user.connected?.();
     });
-    this.#socket.on('drain', () => this.user.drained?.());
     this.#socket.on('error', (cause) => this.#fail(this.#networkError(cause)));
     this.#socket.on('close', () => this.#close());
   }
@@ -75,9 +74,12 @@ export class Link {
     this.writer = this.#spare ?? new ByteWriter(WRITE_BYTES_MIN);
     this.#spare = undefined;
     this.#socket.write(writer.written(), () => {
-      if (writer.buffer.length > WRITE_BYTES_KEPT) return;
-      writer.reset();
-      this.#spare = writer;
+      if (writer.buffer.length <= WRITE_BYTES_KEPT) {
+        writer.reset();
+        this.#spare = writer;
+      }
+      // Not the event `drain`, which does not come where the system took all at once.
+      this.user.sent?.();
     });
   }
 

@@ -48,7 +48,7 @@ export function toOutgoing(
       field: 'body',
     });
   }
-  if (contentType) checkText('contentType', contentType, limits.contentTypeBytesMax);
+  if (contentType !== null) checkText('contentType', contentType, limits.contentTypeBytesMax);
   if (headers !== undefined) checkHeaders(headers);
   return {
     body,

@@ -1,7 +1,7 @@
 /**
- * The calls whose frames were written and whose answers are due, in the order written, and the window
- * that bounds them: the broker remembers the last 1,024 answers of a session, so no request that may
- * have to be sent again lies further back than that.
+ * The calls whose frames were written and whose answers are due, in the order written, and the
+ * window that bounds them: the broker remembers the last 1,024 answers of a session, so no request
+ * that may have to be sent again lies further back than that.
  */
 import { limits } from '../limits.ts';
 import type { Call } from './call.ts';
@@ -21,6 +21,8 @@ export class OpenCalls {
   readonly #isOpen = new Uint8Array(WINDOW);
   #oldest = 1;
   #lastOrder = 0;
+  /** Changes that are open, those that wait for messages counted. */
+  #changes = 0;
   #bytes = 0;
 
   constructor(hasSession: boolean) {
@@ -43,7 +45,7 @@ export class OpenCalls {
 
   hasRoomFor(call: Call): boolean {
     if (!call.isChange) return true;
-    if (this.#lastOrder + 1 - this.#oldest >= WINDOW) return false;
+    if (this.#changes >= WINDOW || this.#lastOrder + 1 - this.#oldest >= WINDOW) return false;
     return this.#bytes === 0 || this.#bytes + call.bytes <= BYTES_MAX;
   }
 
@@ -53,6 +55,7 @@ export class OpenCalls {
     this.#byId.set(call.id, call);
     this.#bytes += call.bytes;
     if (!call.isChange) return;
+    this.#changes += 1;
     this.#lastOrder += 1;
     call.order = this.#lastOrder;
     if (this.#hasSession) call.sequence = call.order;
@@ -64,7 +67,9 @@ export class OpenCalls {
   end(call: Call): void {
     if (!this.#byId.delete(call.id)) return;
     this.#bytes -= call.bytes;
-    if (!call.isChange || call.isWaiting) return;
+    if (!call.isChange) return;
+    this.#changes -= 1;
+    if (call.isWaiting) return;
     this.#isOpen[call.order % WINDOW] = 0;
     this.#advance();
   }

@@ -63,7 +63,9 @@ export interface ExtendOptions {
 export interface ConsumeOptions {
   /** Handlers at a time. Default 1. */
   concurrency?: number | undefined;
-  /** Messages that may wait here for a handler, besides those that have one. Default: concurrency. */
+  /**
+   * Messages that may wait here for a handler, besides those that have one. Default: concurrency.
+   */
   prefetch?: number | undefined;
   /** Bytes of bodies held here, above which no more are sent. Default 0: no bound. */
   creditBytes?: number | undefined;

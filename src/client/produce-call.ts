@@ -1,6 +1,6 @@
 /**
- * Produce requests: one frame for a program's own batch, and one for the single messages that a program
- * produces in one turn to the same queue in the same way.
+ * Produce requests: one frame for a program's own batch, and one for the single messages that a
+ * program produces in one turn to the same queue in the same way.
  */
 import { WonderqError } from '../errors.ts';
 import type { ByteWriter } from '../protocol/byte-writer.ts';

@@ -1,6 +1,6 @@
 /**
- * Receive requests: messages of one of some queues, at once or as soon as there are some, with receipts
- * to acknowledge in the same frame.
+ * Receive requests: messages of one of some queues, at once or as soon as there are some, with
+ * receipts to acknowledge in the same frame.
  */
 import type { Code, WonderqError } from '../errors.ts';
 import type { ByteWriter } from '../protocol/byte-writer.ts';
@@ -8,7 +8,7 @@ import { ANSWER } from '../protocol/operations.ts';
 import type { Reply } from '../protocol/reply.ts';
 import { type Receipt, type ReceiptGroup, writeReceive } from '../protocol/requests.ts';
 import { Call } from './call.ts';
-import { Delivery } from './delivery.ts';
+import { type Delivery, deliveriesOf } from './delivery.ts';
 import { unexpectedAnswer } from './failure.ts';
 import type { Held } from './held.ts';
 
@@ -81,14 +81,10 @@ export class ReceiveCall extends Call {
   answered(reply: Reply): void {
     if (reply.operation !== ANSWER.deliveries) throw unexpectedAnswer(reply);
     const codes = this.#codesOf(reply);
+    const deliveries = deliveriesOf(reply);
     for (const { receipt } of this.#fields.acks) this.#held.remove(receipt.id, receipt.token);
     if (this.isOver) return;
-    const deliveries: Delivery[] = [];
-    for (let index = 0; index < reply.deliveries.count; index += 1) {
-      const delivery = new Delivery(reply, index);
-      if (!this.#fields.isDetached) this.#held.add(delivery);
-      deliveries.push(delivery);
-    }
+    if (!this.#fields.isDetached) for (const delivery of deliveries) this.#held.add(delivery);
     this.#received(deliveries, codes);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Requests that say what becomes of deliveries: ack, nack, release, extend. Receipts of one turn for
- * one queue gather in one frame; each caller is told about its own.
+ * Requests that say what becomes of deliveries: ack, nack, release, extend. Receipts of one turn
+ * for one queue gather in one frame; each caller is told about its own.
  */
 import type { Code, WonderqError } from '../errors.ts';
 import type { ByteWriter } from '../protocol/byte-writer.ts';

@@ -1,6 +1,6 @@
 /**
- * Receipts that a program gives, in any of the forms that it may give them, and what it is told about
- * them: a promise for one, and for an array one promise of an outcome each.
+ * Receipts that a program gives, in any of the forms that it may give them, and what it is told
+ * about them: a promise for one, and for an array one promise of an outcome each.
  */
 import { type Code, WonderqError } from '../errors.ts';
 import { parseReceipt } from '../protocol/receipt.ts';

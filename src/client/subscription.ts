@@ -7,7 +7,7 @@ import type { ByteWriter } from '../protocol/byte-writer.ts';
 import { ANSWER } from '../protocol/operations.ts';
 import type { Reply } from '../protocol/reply.ts';
 import { writeCredit, writeSubscribe } from '../protocol/requests.ts';
-import { Delivery } from './delivery.ts';
+import { type Delivery, deliveriesOf } from './delivery.ts';
 import { refusalOf, unexpectedAnswer } from './failure.ts';
 
 export interface SubscriptionOptions {
@@ -102,8 +102,7 @@ export class Subscription {
     if (count > this.#messages) {
       throw new WonderqError('BAD_FRAME', 'the broker sent more messages than it had credit for');
     }
-    const deliveries: Delivery[] = [];
-    for (let index = 0; index < count; index += 1) deliveries.push(new Delivery(reply, index));
+    const deliveries = deliveriesOf(reply);
     this.#messages -= count;
     for (const { body } of deliveries) this.#bytes -= body.length;
     this.#user.delivered(deliveries);

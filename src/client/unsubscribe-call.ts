@@ -1,6 +1,6 @@
 /**
- * The request that ends a subscription. With its connection the subscription is gone anyway, so it is
- * done then too.
+ * The request that ends a subscription. With its connection the subscription is gone anyway, so it
+ * is done then too.
  */
 import type { ByteWriter } from '../protocol/byte-writer.ts';
 import { ANSWER } from '../protocol/operations.ts';
