@@ -1,6 +1,7 @@
 // A session over broken connections: what is held, what is asked again and with which numbers, and
 // what ends because nobody can tell what became of it.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
@@ -132,6 +133,23 @@ test(
 );
 
 test(
+  'a call whose deadline passes during a break is not asked again',
+  withBroker(async (broker) => {
+    const client = await connect(broker.url, { timeoutMs: 150 });
+    const { port } = broker;
+    const call = rejects(client.produce('orders', 'a'), { code: 'TIMEOUT' });
+    await broker.request('produce');
+    await broker.close();
+    await call;
+    await broker.listen(port);
+    await broker.request('resume');
+    await eventually('an answer', () => client.ping());
+    assert.is(broker.count('produce'), 1);
+    await client.close();
+  }),
+);
+
+test(
   'a call that finds no broker has a deadline too',
   withBroker(async (broker) => {
     const client = await connect(broker.url, { timeoutMs: 150 });
@@ -181,6 +199,8 @@ test(
     async (broker, client) => {
       const call = client.produce('orders', 'a');
       const produce = await broker.request('produce');
+      // Timers come next in the loop then, and sockets after them.
+      await nextTurn();
       broker.connection.produced(produce.id, [1, 1]);
       const untilMs = performance.now() + 150;
       while (performance.now() < untilMs);
