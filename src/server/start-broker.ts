@@ -6,8 +6,9 @@ import path from 'node:path';
 import { Broker, type BrokerEnd } from '../broker/broker.ts';
 import { processRuntime } from '../broker/runtime.ts';
 import { type BrokerSettings, defaultSettings } from '../broker/settings.ts';
+import { DirectoryLock } from '../log/directory-lock.ts';
 import { Disk } from '../log/disk.ts';
-import { FileLog } from '../log/file-log.ts';
+import { FileLog, type FileLogOptions } from '../log/file-log.ts';
 import type { OpenReport } from '../log/log.ts';
 import { Listener } from './listener.ts';
 import { type Logger, silentLogger } from './logger.ts';
@@ -50,28 +51,77 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const { logger = silentLogger, ...given } = rest;
   const settings = { ...defaultSettings, ...withoutUndefined(given) };
   const sizes = segmentBytes === undefined ? {} : { segmentBytes };
-  const log = new FileLog(new Disk(path.join(dataDir, logDirectory)), sizes);
-  const broker = new Broker(log, processRuntime, { settings, ...sizes });
-  const report = await broker.start();
+  const files = await takeDirectory(path.join(dataDir, logDirectory), sizes);
+  const broker = new Broker(files.log, processRuntime, { settings, ...sizes });
+  const report = await orElse(broker.start(), () => closeFiles(files, logger));
   tellReport(logger, report);
   const listener = new Listener(broker, logger);
-  const boundPort = await listener.listen(host, port);
-  const stopped = broker.ended.then(async (end) => {
-    await listener.close();
-    return end;
-  });
+  const stopped = whenStopped(broker, listener, files, logger);
+  const stop = async () => {
+    listener.stopAccepting();
+    // A broker that has ended by itself does not answer to a stop any more.
+    await Promise.race([broker.stop(), stopped]);
+    return stopped;
+  };
+  const boundPort = await orElse(listener.listen(host, port), stop);
   return {
     url: `wonderq://${host.includes(':') ? `[${host}]` : host}:${boundPort}`,
     host,
     port: boundPort,
     report,
     stopped,
-    stop: async () => {
-      listener.stopAccepting();
-      await broker.stop();
-      return stopped;
-    },
+    stop,
   };
+}
+
+/** What a broker has open in its directory. */
+interface Files {
+  readonly disk: Disk;
+  readonly lock: DirectoryLock;
+  readonly log: FileLog;
+}
+
+/** On return the directory is there and nobody else has it; the log was not looked at. */
+async function takeDirectory(directory: string, sizes: FileLogOptions): Promise<Files> {
+  const disk = new Disk(directory);
+  const lock = await orElse(DirectoryLock.acquire(directory), () => disk.close());
+  const log = new FileLog(disk, { ...sizes, fence: () => lock.isOurs() });
+  return { disk, lock, log };
+}
+
+/** The lock last: until the log is closed, nobody else may open it. */
+async function closeFiles({ disk, lock, log }: Files, logger: Logger): Promise<void> {
+  for (const close of [() => log.close(), () => disk.close(), () => lock.release()]) {
+    try {
+      await close();
+    } catch (error) {
+      // Why the broker is over was told already; the steps that follow are taken all the same.
+      logger.debug({ error }, 'closing the log failed');
+    }
+  }
+}
+
+/** Waits for the end of the broker, however it comes, and closes what is around it. */
+async function whenStopped(
+  broker: Broker,
+  listener: Listener,
+  files: Files,
+  logger: Logger,
+): Promise<BrokerEnd> {
+  const end = await broker.ended;
+  await listener.close();
+  await closeFiles(files, logger);
+  return end;
+}
+
+/** If it fails, cleans up before saying so. */
+async function orElse<T>(attempt: Promise<T>, cleanUp: () => Promise<unknown>): Promise<T> {
+  try {
+    return await attempt;
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
 }
 
 function tellReport(logger: Logger, report: OpenReport): void {

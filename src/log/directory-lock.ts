@@ -1,0 +1,302 @@
+/**
+ * One owner for a log directory, in three layers. An abstract Unix socket: one winner of many in a
+ * network namespace, free the moment its holder dies (Linux). `proper-lockfile` with a record of
+ * the owner: for everybody else who sees the directory. A fence: whether the lock on disk is still
+ * the one that was taken, so that a process that was stopped for long confirms nothing.
+ */
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { lock as lockFile } from 'proper-lockfile';
+import { DirectoryLockedError } from '../errors.ts';
+import { isNoSpace } from './files.ts';
+
+/** All who lock a directory must agree on it. */
+const staleMs = 10_000;
+const updateMs = 2_500;
+/** A directory, and it stays empty: the record of the owner is beside it. */
+const lockName = 'lock';
+const ownerName = 'owner.json';
+/** The length of `sun_path`. Node 20 pads a shorter name, Node 24 does not: two different names. */
+const socketNameBytes = 108;
+
+/** What `owner.json` holds. A process ID alone may be another process's by now. */
+interface Owner {
+  readonly processId: number;
+  /** In clock ticks since the boot. */
+  readonly startTime: string;
+  readonly bootId: string;
+  readonly processNamespace: string;
+  /** When the directory was locked. */
+  readonly since: string;
+}
+
+/** `unseen`: of another process namespace or machine, or nobody knows whose the lock is. */
+type Standing = 'living' | 'dead' | 'unseen';
+
+export class DirectoryLock {
+  readonly #directory: string;
+  readonly #lockPath: string;
+  readonly #socket: net.Server | undefined;
+  /** The lock that was taken; not there until then. */
+  #taken: fs.BigIntStats | undefined;
+  #unlock: (() => Promise<void>) | undefined;
+  #isCompromised = false;
+  #isReleased = false;
+
+  private constructor(directory: string, socket: net.Server | undefined) {
+    this.#directory = directory;
+    this.#lockPath = path.join(directory, lockName);
+    this.#socket = socket;
+  }
+
+  /**
+   * Answers at once: rejects with `DirectoryLockedError` if somebody else has the directory. It
+   * must exist; whoever makes it also makes its name durable.
+   */
+  static async acquire(directory: string): Promise<DirectoryLock> {
+    // Two names of one directory must meet in one lock.
+    const place = fs.realpathSync(directory);
+    const lock = new DirectoryLock(place, await holdSocket(place));
+    try {
+      await lock.#take();
+      return lock;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Asks the file system, a few microseconds: the lock may be gone before anything tells so. */
+  isOurs(): boolean {
+    return !this.#isCompromised && !this.#isReleased && this.#isInPlace();
+  }
+
+  /** Takes away nothing that somebody else has taken by now. */
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    // The record goes first: without a lock beside it, it might be the next owner's.
+    if (this.isOurs()) removeOwner(this.#directory);
+    this.#isReleased = true;
+    try {
+      if (!this.#isCompromised) await this.#unlock?.();
+    } finally {
+      await closeSocket(this.#socket);
+    }
+  }
+
+  async #take(): Promise<void> {
+    removeAbandoned(this.#directory);
+    this.#unlock = await this.#lock();
+    this.#taken = statLock(this.#lockPath);
+    writeOwner(this.#directory);
+  }
+
+  async #lock(): Promise<() => Promise<void>> {
+    try {
+      return await lockFile(this.#directory, {
+        lockfilePath: this.#lockPath,
+        stale: staleMs,
+        update: updateMs,
+        fs: this.#files(),
+        // Its own default is to throw out of a timer.
+        onCompromised: () => {
+          this.#isCompromised = true;
+        },
+      });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw error;
+      throw inUse(this.#directory);
+    }
+  }
+
+  /**
+   * What `proper-lockfile` works with. Its own removal, at the release and at the exit of the
+   * process, does not look whose the lock is by then.
+   */
+  #files(): object {
+    const { mkdir, realpath, stat, utimes } = fs;
+    const mayRemove = () => this.#taken === undefined || this.#isInPlace();
+    const rmdir = (name: string, done: (error: Error | null) => void) => {
+      if (mayRemove()) fs.rmdir(name, done);
+      else done(null);
+    };
+    const rmdirSync = (name: string) => {
+      if (mayRemove()) fs.rmdirSync(name);
+    };
+    return { mkdir, realpath, stat, utimes, rmdir, rmdirSync };
+  }
+
+  #isInPlace(): boolean {
+    return isSame(this.#taken, statLock(this.#lockPath));
+  }
+}
+
+/** Holds the name of the directory for as long as this process lives or until it is closed. */
+async function holdSocket(directory: string): Promise<net.Server | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  const socket = net.createServer((connection) => connection.destroy());
+  try {
+    await listen(socket, socketName(directory));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw inUse(directory);
+  }
+  // The name is what counts; that a connection could not be accepted does not.
+  socket.on('error', () => {});
+  socket.unref();
+  return socket;
+}
+
+function socketName(directory: string): string {
+  const { dev, ino } = fs.statSync(directory, { bigint: true });
+  return `\0wonderq-log:${dev}:${ino}:`.padEnd(socketNameBytes, '.');
+}
+
+function listen(socket: net.Server, name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    // Exclusive: processes of one cluster would share it.
+    socket.listen({ path: name, exclusive: true }, () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function closeSocket(socket: net.Server | undefined): Promise<void> {
+  if (socket === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.close(() => resolve());
+  });
+}
+
+/** Makes way for a new lock, or throws because the one that is there must stay. */
+function removeAbandoned(directory: string): void {
+  const lockPath = path.join(directory, lockName);
+  const found = statLock(lockPath);
+  if (found !== undefined) refuseIfHeld(directory, found);
+  // Before the lock: a record must never be taken for that of a lock it does not belong to.
+  removeOwner(directory);
+  if (found !== undefined && isSame(found, statLock(lockPath))) removeLock(lockPath);
+}
+
+function refuseIfHeld(directory: string, found: fs.BigIntStats): void {
+  const owner = readOwner(directory);
+  const standing = owner === undefined ? 'unseen' : standingOf(owner);
+  if (standing === 'dead') return;
+  if (standing === 'living') throw inUse(directory);
+  const freeAtMs = Number(found.mtimeMs) + staleMs;
+  if (freeAtMs < Date.now()) return;
+  const whose = owner === undefined ? 'an unknown process' : `process ${owner.processId}`;
+  throw new DirectoryLockedError(
+    `${directory} is locked by ${whose}, which cannot be seen from here; ` +
+      `if nothing renews the lock, it may be taken at ${new Date(freeAtMs).toISOString()}`,
+  );
+}
+
+function inUse(directory: string): DirectoryLockedError {
+  const owner = readOwner(directory);
+  const isKnown = owner !== undefined && standingOf(owner) !== 'dead';
+  const whom = isKnown ? `process ${owner.processId} since ${owner.since}` : 'another process';
+  return new DirectoryLockedError(`${directory} is in use by ${whom}`);
+}
+
+function standingOf(owner: Owner): Standing {
+  const bootId = ownBootId();
+  if (bootId === '' || owner.bootId !== bootId) return 'unseen';
+  if (owner.processNamespace !== ownProcessNamespace()) return 'unseen';
+  const startTime = startTimeOf(owner.processId);
+  if (startTime === owner.startTime) return 'living';
+  // Where `/proc` hides the processes of other users, a signal still finds them.
+  return startTime === '' && isThere(owner.processId) ? 'unseen' : 'dead';
+}
+
+function isThere(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return false; // It may be signalled, so it is not hidden: it has ended and waits to be reaped.
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Empty if there is no such process, or only what is left of one until it is reaped. */
+function startTimeOf(processId: number | 'self'): string {
+  const text = readIfThere(`/proc/${processId}/stat`);
+  // The second field is the name of the program, in parentheses, and may hold anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state = ''] = fields;
+  return 'ZX'.includes(state) ? '' : (fields[22 - 3] ?? '');
+}
+
+function ownBootId(): string {
+  return readIfThere('/proc/sys/kernel/random/boot_id').trim();
+}
+
+function ownProcessNamespace(): string {
+  try {
+    return fs.readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+function readIfThere(name: string): string {
+  try {
+    return fs.readFileSync(name, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** `undefined`: there is none, or it was not written whole. */
+function readOwner(directory: string): Owner | undefined {
+  try {
+    const owner: Owner = JSON.parse(fs.readFileSync(path.join(directory, ownerName), 'utf8'));
+    const texts = [owner.startTime, owner.bootId, owner.processNamespace, owner.since];
+    const isWhole = texts.every((text) => typeof text === 'string');
+    return isWhole && Number.isSafeInteger(owner.processId) ? owner : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeOwner(directory: string): void {
+  const owner: Owner = {
+    processId: process.pid,
+    startTime: startTimeOf('self'),
+    bootId: ownBootId(),
+    processNamespace: ownProcessNamespace(),
+    since: new Date().toISOString(),
+  };
+  try {
+    const text = `${JSON.stringify(owner)}\n`;
+    fs.writeFileSync(path.join(directory, ownerName), text, { mode: 0o600 });
+  } catch (error) {
+    // A start must succeed on a full disk; without a record others only wait longer.
+    if (!isNoSpace(error)) throw error;
+  }
+}
+
+function removeOwner(directory: string): void {
+  fs.rmSync(path.join(directory, ownerName), { force: true });
+}
+
+function removeLock(lockPath: string): void {
+  try {
+    fs.rmdirSync(lockPath);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function statLock(lockPath: string): fs.BigIntStats | undefined {
+  return fs.statSync(lockPath, { bigint: true, throwIfNoEntry: false });
+}
+
+/** An inode number alone is used again at once. */
+function isSame(one: fs.BigIntStats | undefined, other: fs.BigIntStats | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  return one.ino === other.ino && one.birthtimeNs === other.birthtimeNs;
+}
