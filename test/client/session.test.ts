@@ -128,14 +128,14 @@ test(
       await client.ping();
       assert.is(broker.count('produce'), 1);
     },
-    { timeoutMs: 200 },
+    { timeoutMs: 400 },
   ),
 );
 
 test(
   'a call whose deadline passes during a break is not asked again',
   withBroker(async (broker) => {
-    const client = await connect(broker.url, { timeoutMs: 150 });
+    const client = await connect(broker.url, { timeoutMs: 400 });
     const { port } = broker;
     const call = rejects(client.produce('orders', 'a'), { code: 'TIMEOUT' });
     await broker.request('produce');
@@ -152,7 +152,7 @@ test(
 test(
   'a call that finds no broker has a deadline too',
   withBroker(async (broker) => {
-    const client = await connect(broker.url, { timeoutMs: 150 });
+    const client = await connect(broker.url, { timeoutMs: 400 });
     await broker.close();
     await eventually('the break', () => !client.isConnected);
     await rejects(client.produce('orders', 'a'), { code: 'TIMEOUT' });
@@ -171,7 +171,7 @@ test(
       broker.connection.deliver(receive.id, [{ id: 5 }]);
       assert.equal((await broker.request('release')).receipts, ['5-1005']);
     },
-    { timeoutMs: 50 },
+    { timeoutMs: 400 },
   ),
 );
 
@@ -202,11 +202,11 @@ test(
       // Timers come next in the loop then, and sockets after them.
       await nextTurn();
       broker.connection.produced(produce.id, [1, 1]);
-      const untilMs = performance.now() + 150;
+      const untilMs = performance.now() + 500;
       while (performance.now() < untilMs);
       assert.is(await call, 1);
     },
-    { timeoutMs: 100 },
+    { timeoutMs: 400 },
   ),
 );
 
