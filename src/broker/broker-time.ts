@@ -22,8 +22,8 @@ export class BrokerTime {
     const wallMs = runtime.wallMs();
     if (lastLoggedMs > wallMs + limits.clockAheadMsMax) {
       throw new ClockError(
-        `the log was last written at ${isoOf(lastLoggedMs)}, but the clock says ${isoOf(wallMs)}: ` +
-          'set the clock, or use `wonderq log repair --time`',
+        `the log was last written at ${isoOf(lastLoggedMs)}, ` +
+          `but the clock says ${isoOf(wallMs)}: set the clock`,
       );
     }
     this.runtime = runtime;

@@ -1,0 +1,76 @@
+/**
+ * `wonderq consume`: runs a command for each message, with the body on its standard input. The
+ * message is acknowledged when the command ends with 0, else given back as failed.
+ */
+import { spawn } from 'node:child_process';
+import type { Command } from 'commander';
+import type { Delivery } from '../client/client.ts';
+import { type BrokerFlags, withBroker, withClient } from './environment.ts';
+import { describeFailure } from './failure.ts';
+import { parsed } from './flags.ts';
+import { parseDelay, parseVisibility, parseWhole } from './parse.ts';
+
+interface Flags extends BrokerFlags {
+  readonly concurrency?: string;
+  readonly visibility?: string;
+  readonly delay?: string;
+}
+
+export function addConsume(program: Command): void {
+  withBroker(program.command('consume'))
+    .description('run a command for each message, its body on standard input')
+    .argument('<queue>')
+    .argument('<command>')
+    .argument('[arguments...]', 'of the command; put -- before the command if they begin with -')
+    .option('--concurrency <n>', 'commands at a time (default: 1)')
+    .option('--visibility <ms>', 'how long a lease lasts; it is extended while the command runs')
+    .option('--delay <ms>', 'before a message whose command failed comes again')
+    .action(consume);
+}
+
+async function consume(
+  queue: string,
+  command: string,
+  args: string[],
+  flags: Flags,
+): Promise<void> {
+  const concurrency = parsed('--concurrency', parseWhole(1, 1_000), flags.concurrency) ?? 1;
+  const visibilityMs = parsed('--visibility', parseVisibility, flags.visibility);
+  const delayMs = parsed('--delay', parseDelay, flags.delay) ?? 0;
+  const how = { name: 'wonderq consume', session: true, reconnect: true };
+  await withClient(flags, how, async (client) => {
+    const run = (delivery: Delivery) => runCommand(command, args, delivery);
+    const onError = (error: unknown) => console.error(describeFailure(error));
+    const options = { concurrency, visibilityMs, delayMs, onError };
+    const consumer = client.consume(queue, run, options);
+    const stop = () => void consumer.stop();
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+    const reason = await consumer.ended;
+    if (reason !== undefined) throw reason;
+  });
+}
+
+/** Resolves when the command ended with 0. */
+function runCommand(command: string, args: string[], delivery: Delivery): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'inherit', 'inherit'],
+      env: {
+        ...process.env,
+        WONDERQ_QUEUE: delivery.queue,
+        WONDERQ_MESSAGE_ID: String(delivery.id),
+        WONDERQ_RECEIPT: delivery.receipt,
+        WONDERQ_DELIVERY_COUNT: String(delivery.deliveryCount),
+      },
+    });
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`message ${delivery.id}: ${command} ended with ${signal ?? code}`));
+    });
+    // A command need not read its input; what counts is how it ends.
+    child.stdin.on('error', () => {});
+    child.stdin.end(delivery.body);
+  });
+}

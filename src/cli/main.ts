@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/**
+ * The command `wonderq`: one file a command beside this one. Nothing is printed on standard output
+ * but what was asked for; failures go to standard error with an exit code (`failure.ts`).
+ */
+import { Command, CommanderError } from 'commander';
+import { brokerVersion } from '../broker/settings.ts';
+import { addConsume } from './consume.ts';
+import { describeFailure, EXIT, exitCodeOf } from './failure.ts';
+import { addProduce } from './produce.ts';
+import { addQueues } from './queues.ts';
+import { addReceive } from './receive.ts';
+import { addServe } from './serve.ts';
+import { addSettle } from './settle.ts';
+import { addStats } from './stats.ts';
+
+function program(): Command {
+  const wonderq = new Command('wonderq')
+    .description('A durable message queue broker for one server.')
+    .version(brokerVersion)
+    .enablePositionalOptions()
+    .showHelpAfterError('(see --help)');
+  const additions = [addServe, addProduce, addReceive, addSettle, addConsume, addQueues, addStats];
+  for (const add of additions) add(wonderq);
+  exitByThrowing(wonderq);
+  return wonderq;
+}
+
+/** Commander ends the process with 1 for wrong usage; ours is 64. */
+function exitByThrowing(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) exitByThrowing(child);
+}
+
+function fail(error: unknown): never {
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+  console.error(`wonderq: ${describeFailure(error)}`);
+  process.exit(exitCodeOf(error));
+}
+
+process.on('uncaughtException', fail);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever read our output has gone, as `head` does.
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  fail(error);
+});
+
+program().parseAsync().catch(fail);

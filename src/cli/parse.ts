@@ -1,0 +1,32 @@
+/**
+ * Values of flags and variables: text to numbers and words, or a clear refusal.
+ */
+import { limits } from '../limits.ts';
+import type { Durability } from '../queue/queue.ts';
+
+export function parseWhole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    const isGood = /^[0-9]+$/.test(text) && value >= min && value <= max;
+    if (!isGood) throw new Error(`must be a whole number from ${min} to ${max}, not "${text}"`);
+    return value;
+  };
+}
+
+export const parsePort = parseWhole(0, 65_535);
+export const parseVisibility = parseWhole(1, limits.visibilityMsMax);
+export const parseDelay = parseWhole(0, limits.delayMsMax);
+export const parseWait = parseWhole(0, Number.MAX_SAFE_INTEGER);
+export const parseCount = parseWhole(1, Number.MAX_SAFE_INTEGER);
+export const parsePriority = parseWhole(0, limits.priorityMax);
+
+export function parseDurability(text: string): Durability {
+  if (text === 'write' || text === 'fsync') return text;
+  throw new Error(`must be write or fsync, not "${text}"`);
+}
+
+export function parseSwitch(text: string): boolean {
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw new Error(`must be true or false, not "${text}"`);
+}

@@ -1,0 +1,59 @@
+/**
+ * `wonderq ack`, `nack` and `extend`: by receipt, from whichever process received. Prints a line
+ * for each receipt: ok or the code.
+ */
+import type { Command } from 'commander';
+import type { Client, Outcome } from '../client/client.ts';
+import { type BrokerFlags, withBroker, withClient } from './environment.ts';
+import { EXIT } from './failure.ts';
+import { parsed } from './flags.ts';
+import { parseDelay, parseVisibility } from './parse.ts';
+import { jsonLine, writeLine } from './text.ts';
+
+interface Flags extends BrokerFlags {
+  readonly delay?: string;
+  readonly visibility?: string;
+  readonly json?: boolean;
+}
+
+type Settle = (client: Client, queue: string, receipts: string[]) => Promise<Outcome[]>;
+
+export function addSettle(program: Command): void {
+  add(program, 'ack', 'acknowledge messages: they are deleted').action(
+    (queue: string, receipts: string[], flags: Flags) =>
+      settle(queue, receipts, flags, (client) => client.ack(queue, receipts)),
+  );
+  add(program, 'nack', 'give messages back as failed')
+    .option('--delay <ms>', 'not delivered again before')
+    .action((queue: string, receipts: string[], flags: Flags) => {
+      const delayMs = parsed('--delay', parseDelay, flags.delay);
+      return settle(queue, receipts, flags, (client) => client.nack(queue, receipts, { delayMs }));
+    });
+  add(program, 'extend', 'hold messages for longer')
+    .option('--visibility <ms>', 'how long from now (default: as the queue says)')
+    .action((queue: string, receipts: string[], flags: Flags) => {
+      const visibilityMs = parsed('--visibility', parseVisibility, flags.visibility);
+      const extend: Settle = (client) => client.extend(queue, receipts, { visibilityMs });
+      return settle(queue, receipts, flags, extend);
+    });
+}
+
+function add(program: Command, name: string, description: string): Command {
+  return withBroker(program.command(name))
+    .description(description)
+    .argument('<queue>')
+    .argument('<receipt...>')
+    .option('--json', 'an object a line');
+}
+
+async function settle(queue: string, receipts: string[], flags: Flags, act: Settle): Promise<void> {
+  await withClient(flags, { name: 'wonderq', session: false }, async (client) => {
+    const outcomes = await act(client, queue, receipts);
+    for (const [index, outcome] of outcomes.entries()) {
+      const receipt = receipts[index]!;
+      const result = { receipt, ok: outcome === 'ok', code: outcome === 'ok' ? null : outcome };
+      await writeLine(flags.json ? jsonLine(result) : outcome);
+      if (outcome !== 'ok') process.exitCode = EXIT.no;
+    }
+  });
+}
