@@ -27,10 +27,13 @@ import { type Source, source } from './tidy/source.ts';
  * Violations that are accepted, each with its reason: the start of the violation's line (path and
  * what follows) to why it is right there. One that is not needed any more is a failure.
  */
-const exceptions: Readonly<Record<string, string>> = {};
+const exceptions: Readonly<Record<string, string>> = {
+  'blessed must be imported by exactly one file': 'the dashboard is not built yet',
+};
 
 const root = join(import.meta.dirname, '..');
-const entries = ['src/index.ts', 'src/cli/main.ts'];
+/** Where programs begin; the recount of the rules' state is for tests and the simulation alone. */
+const entries = ['src/index.ts', 'src/cli/main.ts', 'src/queue/invariants.ts'];
 
 function read(folder: string): Source[] {
   const directory = join(root, folder);

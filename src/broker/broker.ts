@@ -5,10 +5,8 @@
  * `Runtime`.
  */
 
-import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log, LogListener, OpenReport } from '../log/log.ts';
-import { writePing } from '../protocol/answers.ts';
 import { dispatch, removeTaker } from '../queue/deliver.ts';
 import { expire, nextDueMs } from '../queue/expire.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -20,6 +18,7 @@ import { Core } from './core.ts';
 import { executeNext } from './execute.ts';
 import { leave, unblock } from './execute-session.ts';
 import { Fetches } from './fetches.ts';
+import { look } from './liveness.ts';
 import { RecordReader } from './record-reader.ts';
 import type { Runtime } from './runtime.ts';
 import type { BrokerSettings } from './settings.ts';
@@ -146,6 +145,7 @@ export class Broker {
    */
   async stop(): Promise<void> {
     const { core } = this;
+    if (this.hasEnded || core.isDraining) return;
     core.isDraining = true;
     for (const taker of [...core.state.takers.all()]) {
       removeTaker(core.state, taker);
@@ -340,37 +340,9 @@ export class Broker {
     if (nowMs < this.sweepDueMs) return;
     this.sweepDueMs = nowMs + sweepMs;
     this.checkCompaction(nowMs);
-    for (const connection of this.core.connections) this.look(connection, nowMs);
+    for (const connection of this.core.connections) look(this.core, connection, nowMs);
     this.core.mark(nowMs);
     this.release();
-  }
-
-  private look(connection: Connection, nowMs: number): void {
-    if (connection.isClosing) return;
-    if (!connection.isGreeted) {
-      if (nowMs - connection.openedMs < limits.helloMs) return;
-      this.close(connection, new WonderqError('HELLO_REQUIRED', 'no hello came in time'));
-      return;
-    }
-    const since = connection.partialSinceMs;
-    if (since !== undefined && nowMs - since >= limits.partialFrameMs) {
-      this.close(connection, new WonderqError('BAD_FRAME', 'a frame did not end in time'));
-      return;
-    }
-    if (!connection.wantsPings || nowMs - connection.pingedMs < limits.pingMs) return;
-    connection.pingedMs = nowMs;
-    if (connection.pingsMissed >= limits.pingsMissedMax) {
-      connection.transport.destroy();
-      return;
-    }
-    connection.pingsMissed += 1;
-    const { writer } = this.core.output(connection, 'write');
-    writePing(writer, connection.pingsMissed);
-  }
-
-  private close(connection: Connection, error: WonderqError): void {
-    this.core.fail(connection, 0, error);
-    this.runnable.delete(connection);
   }
 
   private armTimer(nowMs: number): void {

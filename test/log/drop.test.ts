@@ -6,9 +6,16 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError } from '../../src/errors.ts';
 import type { FileLog } from '../../src/log/file-log.ts';
-import { SimulatedStorage, systemError } from '../simulation/storage.ts';
+import { systemError } from '../simulation/storage.ts';
 import { segmentNames } from './support/damage.ts';
-import { append, durable, openLog, promptStorage, seeded, until } from './support/storages.ts';
+import {
+  append,
+  durable,
+  limitedStorage,
+  openLog,
+  promptStorage,
+  until,
+} from './support/storages.ts';
 
 const test = suite('drop');
 
@@ -190,28 +197,19 @@ test('a crash after each step of a drop loses nothing and refuses nothing', asyn
 });
 
 async function dropWithCrash(stepsMax: number, how: 'kill' | 'power'): Promise<boolean> {
-  let steps = Number.MAX_SAFE_INTEGER;
-  const storage = new SimulatedStorage({
-    random: seeded(stepsMax),
-    strictDirectory: true,
-    schedule: (run) =>
-      setImmediate(() => {
-        if (steps > 0) run();
-        steps -= 1;
-      }),
-  });
+  const { storage, limit } = limitedStorage(stepsMax);
   const { log } = await openLog(storage);
   const bodies = await fill(log, 40);
   const kept = log.segments().at(-1)!;
   append(log, 'copy of what is live');
   await durable(log);
-  steps = stepsMax;
+  limit.steps = stepsMax;
   let isOver = false;
   void log.dropBefore(kept.firstPosition).then(() => {
     isOver = true;
   });
-  await until(() => isOver || steps <= 0);
-  steps = Number.MAX_SAFE_INTEGER;
+  await until(() => isOver || limit.steps <= 0);
+  limit.steps = Number.MAX_SAFE_INTEGER;
   const again = await openLog(storage.crash(how));
   assert.ok(again.bodies.includes('copy of what is live'));
   assert.ok(again.bodies.includes(bodies.at(-1)!));

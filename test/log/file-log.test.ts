@@ -161,6 +161,32 @@ test('many reads at once share what they fetch', async () => {
   await log.close();
 });
 
+test('pages read back are pushed out by later ones', async () => {
+  const { log } = await openLog(promptStorage());
+  const positions: number[] = [];
+  for (let count = 0; count < 80; count += 1) {
+    positions.push(...append(log, `${count}`.padEnd(100, '.')));
+    await durable(log);
+  }
+  const oldest = positions.slice(0, 60);
+  for (const position of oldest) await log.read(position, 100);
+  const cached = oldest.filter((position) => log.cached(position, 100) !== undefined);
+  assert.ok(cached.length > 0 && cached.length < 20, `${cached.length} are cached`);
+  await log.close();
+});
+
+test('on return of a close its marker is durable', async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const storage = promptStorage(seed, true);
+    const { log } = await openLog(storage);
+    append(log, 'x');
+    await log.close();
+    const again = await openLog(storage.crash('power'));
+    assert.is(again.report.cleanStop, true);
+    await again.log.close();
+  }
+});
+
 test('live bytes follow their records into the segments', async () => {
   const { log } = await openLog(promptStorage());
   for (let count = 0; count < 60; count += 1) {

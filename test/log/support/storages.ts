@@ -30,8 +30,28 @@ export function seeded(seed: number): () => number {
 }
 
 /** Each operation takes effect soon, in the order asked. */
-export function promptStorage(seed = 1): SimulatedStorage {
-  return new SimulatedStorage({ random: seeded(seed), schedule: (run) => setImmediate(run) });
+export function promptStorage(seed = 1, strictDirectory = false): SimulatedStorage {
+  const schedule = (run: () => void): void => {
+    setImmediate(run);
+  };
+  return new SimulatedStorage({ random: seeded(seed), schedule, strictDirectory });
+}
+
+/** As above, until `steps` of them have taken effect: then none does any more. */
+export function limitedStorage(seed: number): { storage: SimulatedStorage; limit: StepLimit } {
+  const limit = { steps: Number.MAX_SAFE_INTEGER };
+  const schedule = (run: () => void): void => {
+    setImmediate(() => {
+      if (limit.steps > 0) run();
+      limit.steps -= 1;
+    });
+  };
+  const storage = new SimulatedStorage({ random: seeded(seed), schedule, strictDirectory: true });
+  return { storage, limit };
+}
+
+export interface StepLimit {
+  steps: number;
 }
 
 export interface Listening extends LogListener {

@@ -278,9 +278,9 @@ export class World {
   #drop(): void {
     if (this.#isDropping || this.#groups.length < 10) return;
     const log = this.#log;
-    const segments = log.segments();
-    const position = segments[this.#below(segments.length)]!.firstPosition;
-    this.#droppable = this.#groups.filter((group) => group.end <= position).length;
+    const position = this.#groups[this.#below(this.#groups.length)]!.end;
+    const droppable = this.#groups.filter((group) => group.end <= position).length;
+    this.#droppable = Math.max(this.#droppable, droppable);
     this.#isDropping = true;
     this.#counts.drops += 1;
     log.dropBefore(position).then(

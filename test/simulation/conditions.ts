@@ -1,0 +1,105 @@
+/**
+ * What a seed draws first: which faults are on and how often they come, how fast disk and network
+ * are, how large everything is, and what the clients do. Most seeds have only some of it, so that
+ * rare combinations are seen as well as everything at once.
+ */
+import type { Random } from '../support/random.ts';
+
+export interface Conditions {
+  readonly chaosMs: number;
+  readonly queues: readonly string[];
+  readonly producers: number;
+  readonly consumers: number;
+  /** Each queue has one consumer that asks for one answer at a time: order can be checked. */
+  readonly isSingleConsumer: boolean;
+
+  /** Means between two faults; infinity: off. */
+  readonly killMs: number;
+  readonly powerMs: number;
+  readonly stopMs: number;
+  readonly crashInStartChance: number;
+  readonly cutOffMs: number;
+  readonly vanishMs: number;
+  readonly stallMs: number;
+  readonly takeoverMs: number;
+  readonly byeMs: number;
+  readonly wallJumpMs: number;
+  readonly operatorMs: number;
+  readonly strictDirectory: boolean;
+
+  readonly syncMs: number;
+  readonly slowChance: number;
+  readonly readMs: number;
+  readonly latencyMs: number;
+  readonly cutChance: number;
+
+  readonly segmentBytes: number;
+  readonly tailCacheBytes: number;
+  readonly readCacheBytes: number;
+
+  readonly durability: 'fsync' | 'write';
+  /** Queues made with durability `write`. */
+  readonly weakQueues: ReadonlySet<string>;
+  readonly weakProduceChance: number;
+  readonly visibilityMs: number;
+  readonly releaseAfterMs: number;
+
+  readonly bodyBytesMax: number;
+  readonly batchMax: number;
+  readonly delayChance: number;
+  readonly priorities: number;
+  readonly produceMs: number;
+  readonly workMs: number;
+  readonly failChance: number;
+  readonly subscribeChance: number;
+  readonly detachedChance: number;
+}
+
+export function drawConditions(random: Random): Conditions {
+  const isSingleConsumer = random.chance(0.25);
+  const queueCount = isSingleConsumer ? random.integer(1, 2) : random.pick([1, 2, 4, 14]);
+  const queues = Array.from({ length: queueCount }, (_, index) => `queue-${index}`);
+  const sometimes = (chance: number, least: number, most: number) =>
+    random.chance(chance) ? random.integer(least, most) : Number.POSITIVE_INFINITY;
+  return {
+    chaosMs: random.integer(1500, 6000),
+    queues,
+    producers: random.integer(1, 4),
+    consumers: isSingleConsumer ? queueCount : random.integer(1, 4),
+    isSingleConsumer,
+    killMs: sometimes(0.6, 400, 3000),
+    powerMs: sometimes(0.6, 400, 3000),
+    stopMs: sometimes(0.3, 1000, 4000),
+    crashInStartChance: random.pick([0, 0.2, 0.5]),
+    cutOffMs: sometimes(0.6, 100, 2000),
+    vanishMs: sometimes(0.4, 300, 3000),
+    stallMs: sometimes(0.4, 200, 2000),
+    takeoverMs: sometimes(0.3, 300, 3000),
+    byeMs: sometimes(0.3, 300, 3000),
+    wallJumpMs: sometimes(0.3, 300, 3000),
+    operatorMs: sometimes(0.4, 100, 2000),
+    strictDirectory: random.chance(0.5),
+    syncMs: random.pick([0.2, 2, 10, 30]),
+    slowChance: random.pick([0, 0.02]),
+    readMs: random.pick([0.1, 2, 15]),
+    latencyMs: random.pick([0.1, 1, 10]),
+    cutChance: random.pick([0, 0.3, 0.7]),
+    segmentBytes: random.pick([8, 16, 32, 64]) * 1024,
+    tailCacheBytes: random.pick([10, 32]) * 1024,
+    readCacheBytes: random.pick([4, 16]) * 1024,
+    durability: random.chance(0.15) ? 'write' : 'fsync',
+    weakQueues: new Set(queues.filter(() => random.chance(0.15))),
+    weakProduceChance: random.pick([0, 0, 0.3]),
+    visibilityMs: random.pick([200, 600, 2000]),
+    releaseAfterMs: random.pick([150, 600, 2000]),
+    bodyBytesMax: random.pick([20, 200, 1500]),
+    batchMax: random.pick([1, 5, 40]),
+    delayChance: random.pick([0, 0.2]),
+    priorities: random.pick([1, 3]),
+    produceMs: random.pick([5, 20, 80]),
+    workMs: random.pick([1, 20, 150]),
+    failChance: random.pick([0, 0.1, 0.4]),
+    subscribeChance: random.pick([0, 0.5, 1]),
+    detachedChance: random.pick([0, 0.3]),
+  };
+}

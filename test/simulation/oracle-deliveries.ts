@@ -1,0 +1,152 @@
+/**
+ * Deliveries as they arrive, held against what is known of the message: produced so, not
+ * acknowledged before, nobody else's for now, counted up, not too early, and in its turn.
+ */
+import { type History, isLater, name, Violation } from './oracle-history.ts';
+import type { DeliveryFacts, Lease, Message } from './oracle-records.ts';
+
+export class DeliveryOracle {
+  private readonly history: History;
+
+  constructor(history: History) {
+    this.history = history;
+  }
+
+  arrived(facts: DeliveryFacts, nowMs: number): Lease {
+    const { history } = this;
+    const message = this.find(facts, nowMs);
+    const lease: Lease = {
+      message,
+      life: facts.life,
+      token: facts.token,
+      deliveryCount: facts.deliveryCount,
+      failureCount: facts.failureCount,
+      session: facts.session,
+      arrivedMs: nowMs,
+      askedMs: facts.askedMs,
+      deadlineLowMs: this.executedLow(facts, message) + facts.visibilityMs,
+      deadlineHighMs: history.clock.high(facts.life, nowMs) + facts.visibilityMs,
+      over: undefined,
+      isMaybeOver: false,
+      isDoubtful: false,
+      open: undefined,
+    };
+    this.checkToken(lease);
+    this.checkGone(lease);
+    for (const other of message.leases) this.checkPair(lease, other, nowMs);
+    message.leases.push(lease);
+    facts.session?.leases.add(lease);
+    history.counts.deliveries += 1;
+    if (message.leases.length > 1 || facts.deliveryCount > 1) history.counts.redeliveries += 1;
+    return lease;
+  }
+
+  /** The answer to a receive: the messages of it, in order. */
+  answered(queue: string, sentMs: number, leases: readonly Lease[]): void {
+    for (let at = 1; at < leases.length; at += 1) {
+      const [before, after] = [leases[at - 1]!.message, leases[at]!.message];
+      if (!isBefore(before, after)) throw outOfOrder(before, after);
+    }
+    if (!this.history.settings.isSingleConsumer) return;
+    const given = new Set(leases.map((lease) => lease.message));
+    for (const message of this.history.ofQueue(queue)) {
+      if (given.has(message) || !this.wasReady(message, sentMs)) continue;
+      this.history.counts.orderChecks += 1;
+      const last = leases.at(-1)?.message;
+      if (last === undefined) {
+        throw new Violation(`nothing came, while ${name(message)} was ready`);
+      }
+      if (isBefore(message, last)) throw outOfOrder(message, last);
+    }
+  }
+
+  /** Ready for certain from `ms` on, as long as only the one consumer of its queue takes it. */
+  private wasReady(message: Message, ms: number): boolean {
+    const { confirmed, leases } = message;
+    if (confirmed === undefined || confirmed.isWeak || confirmed.atMs >= ms) return false;
+    if (message.isDelayed || message.isMaybePurged || message.acksOpen > 0) return false;
+    if (message.gone !== undefined) return false;
+    return leases.every(({ over, isDoubtful }) => !isDoubtful && over !== undefined && over.atMs < ms);
+  }
+
+  private find(facts: DeliveryFacts, nowMs: number): Message {
+    const { history } = this;
+    const message = history.messages.get(facts.body);
+    if (message === undefined) {
+      throw new Violation(`ID ${facts.id} has a body that nobody sent: ${facts.body.slice(0, 40)}`);
+    }
+    const told = { atMs: nowMs, isWeak: history.settings.isWeak(message.queue) };
+    history.identify(message, facts.id, told);
+    const is = `${name(message)}, delivered with token ${facts.token},`;
+    if (message.isRefused) throw new Violation(`${is} was refused`);
+    if (message.queue !== facts.queue) throw new Violation(`${is} came from ${facts.queue}`);
+    if (message.priority !== facts.priority) throw new Violation(`${is} has another priority`);
+    const nowHighMs = history.clock.high(facts.life, nowMs);
+    if (nowHighMs < message.dueLowMs) throw new Violation(`${is} came before its delay was over`);
+    const { producedMs } = facts;
+    if (producedMs + 1 < message.producedLowMs || producedMs > nowHighMs) {
+      throw new Violation(`${is} was produced at ${producedMs}, as told`);
+    }
+    if (facts.failureCount >= facts.deliveryCount) {
+      throw new Violation(`${is} failed more often than it was delivered`);
+    }
+    return message;
+  }
+
+  /** A delivery is made after it was asked for and after the message was sent. */
+  private executedLow(facts: DeliveryFacts, message: Message): number {
+    return Math.max(
+      this.history.clock.low(facts.life, facts.askedMs),
+      message.producedLowMs,
+      message.dueLowMs,
+    );
+  }
+
+  private checkToken(lease: Lease): void {
+    const { tokens } = this.history;
+    if (tokens.has(lease.token)) {
+      throw new Violation(
+        `token ${lease.token} was given in life ${tokens.get(lease.token)}, and now again for ` +
+          name(lease.message),
+      );
+    }
+    tokens.set(lease.token, lease.life);
+  }
+
+  private checkGone(lease: Lease): void {
+    const { gone, purged } = lease.message;
+    const is = `${name(lease.message)}, delivered with token ${lease.token},`;
+    if (gone !== undefined && isLater(lease, gone.lease)) {
+      throw new Violation(`${is} was acknowledged by token ${gone.lease.token}`);
+    }
+    if (purged !== undefined && lease.askedMs > purged.atMs) {
+      throw new Violation(`${is} was purged`);
+    }
+  }
+
+  private checkPair(lease: Lease, other: Lease, nowMs: number): void {
+    const [first, second] = isLater(lease, other) ? [other, lease] : [lease, other];
+    const is = `${name(first.message)}: token ${second.token} after ${first.token}`;
+    if (!first.isDoubtful) {
+      if (second.deliveryCount <= first.deliveryCount) {
+        throw new Violation(`${is}, but counted as delivery ${second.deliveryCount}`);
+      }
+      if (second.failureCount < first.failureCount) {
+        throw new Violation(`${is}, but with fewer failures`);
+      }
+    }
+    if (!this.history.isCertain(first, second.life, second.arrivedMs)) return;
+    if (second === lease || this.history.isCertain(first, second.life, nowMs)) {
+      throw new Violation(`${is}, whose lease was in force`);
+    }
+  }
+}
+
+/** Whether of two ready messages this one has its turn first. */
+function isBefore(one: Message, other: Message): boolean {
+  return one.priority > other.priority || (one.priority === other.priority && one.id! < other.id!);
+}
+
+function outOfOrder(first: Message, second: Message): Violation {
+  return new Violation(`${name(second)} was delivered, while ${name(first)} came first`);
+}

@@ -1,0 +1,160 @@
+/**
+ * What the oracle keeps: messages as producers sent them, leases as consumers were told of them,
+ * sessions as clients know them. Plain data; what follows from it is in `oracle.ts`. All times are
+ * virtual unless called broker time.
+ */
+export interface SessionFacts {
+  readonly key: string;
+  /** The broker said that it has it, durably. */
+  isKnown: boolean;
+  /** A goodbye was sent. */
+  isLeaving: boolean;
+  /** The connection that the client uses, and when either side may have seen it break. */
+  connection: { readonly brokenMs: number | undefined } | undefined;
+  /** Since when the broker may know of no connection, where the client has none. */
+  awayMs: number | undefined;
+  readonly leases: Set<Lease>;
+}
+
+/** A confirmation: when it was told, and whether a power cut may undo it. */
+export interface Told {
+  readonly atMs: number;
+  readonly isWeak: boolean;
+}
+
+export interface Message {
+  readonly body: string;
+  readonly queue: string;
+  readonly priority: number;
+  readonly sentMs: number;
+  /** Bounds of broker time: produced not before, and deliverable not before. */
+  readonly producedLowMs: number;
+  dueLowMs: number;
+  /** Not ready at once, when produced or given back. */
+  isDelayed: boolean;
+  id: number | undefined;
+  idTold: Told | undefined;
+  confirmed: Told | undefined;
+  isRefused: boolean;
+  /** Acknowledged, by the receipt of this lease. */
+  gone: (Told & { readonly lease: Lease }) | undefined;
+  /** Acks whose outcome is unknown. */
+  acksOpen: number;
+  /** A purge or deletion that may have taken it, or has. */
+  isMaybePurged: boolean;
+  purged: Told | undefined;
+  readonly leases: Lease[];
+}
+
+export interface Lease {
+  readonly message: Message;
+  readonly life: number;
+  readonly token: number;
+  readonly deliveryCount: number;
+  readonly failureCount: number;
+  /** Undefined: detached. */
+  readonly session: SessionFacts | undefined;
+  readonly arrivedMs: number;
+  /** The request or credit it answers was sent then: not executed before. */
+  readonly askedMs: number;
+  /** Bounds of its deadline in broker time. */
+  deadlineLowMs: number;
+  deadlineHighMs: number;
+  /** Ended for certain by an answer, at that time. */
+  over: Told | undefined;
+  /** It may have ended by something other than its deadline. */
+  isMaybeOver: boolean;
+  /** A power cut may have undone it. */
+  isDoubtful: boolean;
+  /** A request about it is open. */
+  open: Settle | undefined;
+}
+
+export type SettleKind = 'ack' | 'nack' | 'release' | 'extend';
+
+export interface Settle {
+  readonly kind: SettleKind;
+  readonly lease: Lease;
+  readonly sentMs: number;
+  readonly life: number;
+  /** Nack: the delay; extend: the visibility. */
+  readonly ms: number;
+  /** Whether the message was gone for certain when this was first sent. */
+  readonly wasGone: boolean;
+  /** Whether the lease was over for certain when this was first sent. */
+  readonly wasOver: boolean;
+  /** The lease's deadline before it. */
+  readonly lowBefore: number;
+  readonly highBefore: number;
+}
+
+export interface Purge {
+  readonly queue: string;
+  readonly sentMs: number;
+  /** What was confirmed before it was sent. */
+  readonly certain: Message[];
+  isOpen: boolean;
+}
+
+/** A delivery as it arrived. */
+export interface DeliveryFacts {
+  readonly life: number;
+  readonly queue: string;
+  readonly id: number;
+  readonly token: number;
+  readonly deliveryCount: number;
+  readonly failureCount: number;
+  readonly producedMs: number;
+  readonly priority: number;
+  readonly body: string;
+  readonly visibilityMs: number;
+  readonly session: SessionFacts | undefined;
+  readonly askedMs: number;
+}
+
+/** How often what happened; the names are printed. */
+export interface OracleCounts {
+  confirmations: number;
+  confirmationsAtWrite: number;
+  refused: number;
+  unknown: number;
+  unknownArrived: number;
+  deliveries: number;
+  redeliveries: number;
+  acks: number;
+  nacks: number;
+  releases: number;
+  extends: number;
+  staleReceipts: number;
+  goneReceipts: number;
+  purged: number;
+  resumes: number;
+  sessionsLost: number;
+  certainLeases: number;
+  orderChecks: number;
+  undone: number;
+}
+
+export function emptyOracleCounts(): OracleCounts {
+  return {
+    confirmations: 0,
+    confirmationsAtWrite: 0,
+    refused: 0,
+    unknown: 0,
+    unknownArrived: 0,
+    deliveries: 0,
+    redeliveries: 0,
+    acks: 0,
+    nacks: 0,
+    releases: 0,
+    extends: 0,
+    staleReceipts: 0,
+    goneReceipts: 0,
+    purged: 0,
+    resumes: 0,
+    sessionsLost: 0,
+    certainLeases: 0,
+    orderChecks: 0,
+    undone: 0,
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Acks, nacks, releases and extends: what their answers claim, held against what is known of the
+ * lease. An answer that is missing leaves its outcome open.
+ */
+import { type History, isLater, name, Violation } from './oracle-history.ts';
+import type { Lease, Settle, SettleKind, Told } from './oracle-records.ts';
+
+export class SettleOracle {
+  private readonly history: History;
+
+  constructor(history: History) {
+    this.history = history;
+  }
+
+  sent(kind: SettleKind, lease: Lease, ms: number, nowMs: number, life: number): Settle {
+    const { message } = lease;
+    const settle: Settle = {
+      kind,
+      lease,
+      sentMs: nowMs,
+      life,
+      ms,
+      wasGone: message.gone !== undefined || message.purged !== undefined,
+      wasOver: lease.over !== undefined,
+      lowBefore: lease.deadlineLowMs,
+      highBefore: lease.deadlineHighMs,
+    };
+    lease.open = settle;
+    if (kind === 'ack') message.acksOpen += 1;
+    if (kind === 'extend') {
+      const lowMs = this.history.clock.low(life, nowMs) + ms;
+      lease.deadlineLowMs = Math.min(lease.deadlineLowMs, lowMs);
+      lease.deadlineHighMs = Number.POSITIVE_INFINITY;
+    }
+    return settle;
+  }
+
+  /** It took effect. */
+  done(settle: Settle, durability: number | undefined, life: number, nowMs: number): void {
+    const { history } = this;
+    const { lease, kind } = settle;
+    const { message } = lease;
+    const isWeak =
+      durability === undefined ? history.settings.isWeak(message.queue) : durability === 1;
+    if (!isWeak) history.hardened(settle.sentMs);
+    else if (!history.settings.isWeak(message.queue)) {
+      throw new Violation(`${kind} of ${name(message)} was confirmed at write`);
+    }
+    this.checkDone(settle);
+    lease.open = undefined;
+    const told = { atMs: nowMs, isWeak };
+    if (kind === 'ack') this.acked(settle, told);
+    else if (kind === 'extend') this.extended(settle, life, nowMs);
+    else this.givenBack(settle, told);
+  }
+
+  /** It was refused with a code for this receipt. */
+  refused(settle: Settle, code: string, life: number, nowMs: number): void {
+    const { history } = this;
+    const { lease } = settle;
+    const { message } = lease;
+    const is = `${settle.kind} of ${name(message)} with token ${lease.token}: ${code},`;
+    this.undo(settle);
+    if (code === 'STALE_RECEIPT') {
+      history.counts.staleReceipts += 1;
+      if (settle.wasGone) throw new Violation(`${is} but the message was gone`);
+      if (history.isCertain(lease, life, nowMs, settle)) {
+        throw new Violation(`${is} but the lease was in force`);
+      }
+    } else if (code === 'GONE') {
+      history.counts.goneReceipts += 1;
+      const mayBeGone = message.gone !== undefined || message.acksOpen > 0;
+      if (!mayBeGone && !message.isMaybePurged && !lease.isDoubtful) {
+        throw new Violation(`${is} but nobody took it away`);
+      }
+    } else {
+      throw new Violation(`${is} which is no code for a receipt`);
+    }
+  }
+
+  /** The request was refused as a whole: nothing of it took effect. */
+  undo(settle: Settle): void {
+    const { lease, kind } = settle;
+    lease.open = undefined;
+    lease.deadlineLowMs = settle.lowBefore;
+    lease.deadlineHighMs = settle.highBefore;
+    if (kind === 'ack') lease.message.acksOpen -= 1;
+  }
+
+  /** No answer will come: it may have taken effect or not. */
+  lost(settle: Settle): void {
+    settle.lease.isMaybeOver = true;
+  }
+
+  private checkDone(settle: Settle): void {
+    const { history } = this;
+    const { lease, kind } = settle;
+    const { message } = lease;
+    const is = `${kind} of ${name(message)} with token ${lease.token} was accepted,`;
+    if (lease.isDoubtful) return;
+    if (settle.wasGone) throw new Violation(`${is} but the message was gone`);
+    if (settle.wasOver) throw new Violation(`${is} but the lease had been given up`);
+    if (history.clock.low(settle.life, settle.sentMs) > settle.highBefore) {
+      throw new Violation(`${is} but the lease had run down`);
+    }
+    const later = message.leases.find((other) => isLater(other, lease) && !other.isDoubtful);
+    if (later === undefined) return;
+    if (kind === 'ack' || later.arrivedMs < settle.sentMs) {
+      throw new Violation(`${is} but token ${later.token} is the later one`);
+    }
+  }
+
+  private acked(settle: Settle, told: Told): void {
+    const { message } = settle.lease;
+    if (message.gone !== undefined) throw new Violation(`${name(message)} was acked twice`);
+    message.acksOpen -= 1;
+    message.gone = { ...told, lease: settle.lease };
+    this.history.counts.acks += 1;
+  }
+
+  private givenBack(settle: Settle, told: Told): void {
+    const { lease, kind, ms } = settle;
+    lease.over = told;
+    this.history.counts[kind === 'nack' ? 'nacks' : 'releases'] += 1;
+    if (kind !== 'nack' || ms === 0) return;
+    lease.message.isDelayed = true;
+    if (!told.isWeak) {
+      lease.message.dueLowMs = this.history.clock.low(settle.life, settle.sentMs) + ms;
+    }
+  }
+
+  private extended(settle: Settle, life: number, nowMs: number): void {
+    const { lease, ms } = settle;
+    const { clock } = this.history;
+    lease.deadlineLowMs = clock.low(settle.life, settle.sentMs) + ms;
+    lease.deadlineHighMs = clock.high(life, nowMs) + ms;
+    this.history.counts.extends += 1;
+  }
+}

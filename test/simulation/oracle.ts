@@ -1,0 +1,233 @@
+/**
+ * The oracle: a history of what clients sent and were told, held against the promises of the
+ * product. It knows nothing of the product's code. What was answered is certain, what was not is
+ * open, and what was told at `write` is open again after a power cut.
+ */
+import { DeliveryOracle } from './oracle-deliveries.ts';
+import { History, isLess, name, type OracleSettings, Violation } from './oracle-history.ts';
+import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
+import { SettleOracle } from './oracle-settles.ts';
+
+export interface ProduceFacts {
+  readonly queue: string;
+  readonly bodies: readonly string[];
+  readonly priority: number;
+  readonly delayMs: number;
+  /** Whether it asked for no more than `write`. */
+  readonly isWeak: boolean;
+}
+
+export class Oracle {
+  readonly history: History;
+  readonly deliveries: DeliveryOracle;
+  readonly settles: SettleOracle;
+  private readonly purges = new Set<Purge>();
+
+  constructor(settings: OracleSettings) {
+    this.history = new History(settings);
+    this.deliveries = new DeliveryOracle(this.history);
+    this.settles = new SettleOracle(this.history);
+  }
+
+  session(key: string): SessionFacts {
+    const known = this.history.sessions.get(key);
+    if (known !== undefined) return known;
+    const leases = new Set<Lease>();
+    const state = { isKnown: false, isLeaving: false, connection: undefined, awayMs: undefined };
+    const session: SessionFacts = { key, ...state, leases };
+    this.history.sessions.set(key, session);
+    return session;
+  }
+
+  /** A hello was answered. */
+  greeted(
+    session: SessionFacts | undefined,
+    connection: { readonly brokenMs: number | undefined },
+    told: { life: number; sentMs: number; timeMs: number; resumed: boolean },
+    nowMs: number,
+  ): void {
+    const { history } = this;
+    history.clock.told(told.life, told.sentMs, nowMs, told.timeMs);
+    if (session === undefined) return;
+    history.hardened(told.sentMs);
+    const awayMs = history.awaySince(session);
+    const awayForMs = awayMs === undefined ? 0 : nowMs - awayMs;
+    const mustBeKnown = isLess(awayForMs, history.settings.sessionForgetMs);
+    if (!told.resumed && session.isKnown && !session.isLeaving && mustBeKnown) {
+      throw new Violation(`session ${session.key} was forgotten after ${awayForMs} ms`);
+    }
+    if (told.resumed) history.counts.resumes += 1;
+    if (!told.resumed || !history.isSafe(session, nowMs)) this.loseLeases(session);
+    session.isKnown = true;
+    session.awayMs = undefined;
+    session.connection = connection;
+  }
+
+  /** A resume was sent: what it does not list is given back. */
+  resumed(session: SessionFacts, held: ReadonlySet<Lease>): void {
+    for (const lease of session.leases) if (!held.has(lease)) lease.isMaybeOver = true;
+  }
+
+  /** The client knows of no connection any more. */
+  away(session: SessionFacts, nowMs: number): void {
+    session.awayMs = Math.min(nowMs, this.history.awaySince(session) ?? nowMs);
+    session.connection = undefined;
+  }
+
+  leaving(session: SessionFacts): void {
+    session.isLeaving = true;
+  }
+
+  produceSent(facts: ProduceFacts, life: number, nowMs: number): Message[] {
+    const { history } = this;
+    const lowMs = history.clock.low(life, nowMs);
+    return facts.bodies.map((body) => {
+      const message: Message = {
+        body,
+        queue: facts.queue,
+        priority: facts.priority,
+        sentMs: nowMs,
+        producedLowMs: lowMs,
+        dueLowMs: lowMs + facts.delayMs,
+        isDelayed: facts.delayMs > 0,
+        id: undefined,
+        idTold: undefined,
+        confirmed: undefined,
+        isRefused: false,
+        gone: undefined,
+        acksOpen: 0,
+        isMaybePurged: this.isPurging(facts.queue),
+        purged: undefined,
+        leases: [],
+      };
+      history.messages.set(body, message);
+      history.ofQueue(facts.queue).add(message);
+      return message;
+    });
+  }
+
+  confirmed(
+    messages: readonly Message[],
+    ids: readonly number[],
+    asked: { isWeak: boolean; sentMs: number },
+    durability: number,
+    nowMs: number,
+  ): void {
+    const { history } = this;
+    const [first] = messages as [Message];
+    const isWeak = durability === 1;
+    if (isWeak && !asked.isWeak && !history.settings.isWeak(first.queue)) {
+      throw new Violation(`${name(first)} was confirmed at write`);
+    }
+    if (ids.length !== messages.length) {
+      throw new Violation(`${messages.length} messages got ${ids.length} IDs`);
+    }
+    if (!isWeak) history.hardened(asked.sentMs);
+    const told = { atMs: nowMs, isWeak };
+    for (const [index, message] of messages.entries()) {
+      history.identify(message, ids[index]!, told);
+      message.confirmed = told;
+      history.counts[isWeak ? 'confirmationsAtWrite' : 'confirmations'] += 1;
+    }
+  }
+
+  refused(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.leases.length > 0) throw new Violation(`${name(message)} was refused`);
+      message.isRefused = true;
+      this.history.counts.refused += 1;
+    }
+  }
+
+  /** No answer will come. */
+  produceLost(messages: readonly Message[]): void {
+    this.history.counts.unknown += messages.length;
+  }
+
+  purgeSent(queue: string, nowMs: number): Purge {
+    const certain: Message[] = [];
+    for (const message of this.history.ofQueue(queue)) {
+      if (message.confirmed !== undefined && message.gone === undefined) certain.push(message);
+      message.isMaybePurged = true;
+    }
+    const purge = { queue, sentMs: nowMs, certain, isOpen: true };
+    this.purges.add(purge);
+    return purge;
+  }
+
+  purged(purge: Purge, isDone: boolean, isWeak: boolean, nowMs: number): void {
+    this.purges.delete(purge);
+    if (!isDone) return;
+    const told = { atMs: nowMs, isWeak };
+    for (const message of purge.certain) {
+      if (!this.history.isUndoable(message.confirmed)) message.purged ??= told;
+      this.history.counts.purged += 1;
+    }
+  }
+
+  /** The broker's process ended. */
+  stopped(how: 'kill' | 'power' | 'stop', nowMs: number): void {
+    const { history } = this;
+    for (const session of history.sessions.values()) {
+      if (!history.isSafe(session, nowMs)) this.loseLeases(session);
+      session.awayMs = history.awaySince(session) ?? nowMs;
+      session.connection = undefined;
+    }
+    if (how === 'power') for (const message of history.messages.values()) this.undo(message);
+  }
+
+  /** A life began that was to accept connections: grace counts from there. */
+  started(beganMs: number): void {
+    for (const session of this.history.sessions.values()) {
+      if (session.awayMs !== undefined) session.awayMs = beganMs;
+    }
+  }
+
+  /** Everything was drained: nothing that was confirmed may be missing. */
+  finish(): void {
+    for (const message of this.history.messages.values()) {
+      const { confirmed, gone, isMaybePurged, acksOpen, leases } = message;
+      if (confirmed === undefined) {
+        if (leases.length > 0) this.history.counts.unknownArrived += 1;
+        continue;
+      }
+      if (gone !== undefined || isMaybePurged || acksOpen > 0) continue;
+      throw new Violation(`${name(message)} was confirmed and is lost`);
+    }
+  }
+
+  private isPurging(queue: string): boolean {
+    for (const purge of this.purges) if (purge.queue === queue) return true;
+    return false;
+  }
+
+  private loseLeases(session: SessionFacts): void {
+    if (session.leases.size > 0) this.history.counts.sessionsLost += 1;
+    for (const lease of session.leases) lease.isMaybeOver = true;
+    session.leases.clear();
+  }
+
+  /** The power went: what was told at `write` and is not durable for certain may be undone. */
+  private undo(message: Message): void {
+    const { history } = this;
+    if (history.isUndoable(message.confirmed)) {
+      message.confirmed = undefined;
+      history.counts.undone += 1;
+    }
+    if (history.isUndoable(message.purged)) message.purged = undefined;
+    if (history.isUndoable(message.gone)) {
+      message.gone = undefined;
+      message.acksOpen += 1;
+      history.counts.undone += 1;
+    }
+    if (history.isUndoable(message.idTold)) {
+      message.id = undefined;
+      message.idTold = undefined;
+    }
+    for (const lease of message.leases) {
+      const told = { atMs: lease.arrivedMs, isWeak: history.settings.isWeak(message.queue) };
+      const isUndone = history.isUndoable(told) || history.isUndoable(lease.over);
+      if (isUndone) lease.isDoubtful = true;
+    }
+  }
+}
