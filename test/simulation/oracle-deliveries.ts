@@ -66,7 +66,9 @@ export class DeliveryOracle {
     if (confirmed === undefined || confirmed.isWeak || confirmed.atMs >= ms) return false;
     if (message.isDelayed || message.isMaybePurged || message.acksOpen > 0) return false;
     if (message.gone !== undefined) return false;
-    return leases.every(({ over, isDoubtful }) => !isDoubtful && over !== undefined && over.atMs < ms);
+    return leases.every(
+      ({ over, isDoubtful }) => !isDoubtful && over !== undefined && over.atMs < ms,
+    );
   }
 
   private find(facts: DeliveryFacts, nowMs: number): Message {
