@@ -65,10 +65,17 @@ export function removeTaker(state: State, taker: Taker): void {
 /** Returns how many messages went out, at most about `room`. */
 function serveLine(state: State, queue: Queue, room: number, nowMs: number): number {
   let served = 0;
+  // The share is that of a whole round: one reckoned anew for each would favour the first.
+  let share = 0;
+  let turnsLeft = 0;
   while (served < room && canServe(queue)) {
     const taker = nextInLine(state, queue);
     if (taker === undefined) break;
-    const share = Math.ceil(queue.ready / queue.line.size);
+    if (turnsLeft === 0) {
+      turnsLeft = queue.line.size;
+      share = Math.ceil(queue.ready / turnsLeft);
+    }
+    turnsLeft -= 1;
     const count = serve(state, taker, share, nowMs);
     served += count;
     if (count === 0) break;
