@@ -3,13 +3,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DirectoryLock } from '../../src/log/directory-lock.ts';
 import { Disk } from '../../src/log/disk.ts';
 import { segmentName } from '../../src/log/segment.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary } from '../support/temporary.ts';
 import { within } from '../support/within.ts';
-import { append, durable, openLog, read } from './support/storages.ts';
+import { append, durable, openLog, read, smallOptions } from './support/storages.ts';
 
 const limitMs = 20_000;
 const test = suite('disk');
@@ -120,6 +121,22 @@ check('a log on it keeps what it confirmed, through stops and restarts', async (
     await log.read(6, 3);
     await log.close();
   }
+});
+
+check('a log whose lock somebody else has taken confirms nothing', async (disk, directory) => {
+  const lock = await DirectoryLock.acquire(directory);
+  const { log, listener } = await openLog(disk, { ...smallOptions, fence: () => lock.isOurs() });
+  append(log, 'ours');
+  await durable(log);
+  const { synced } = log;
+  fs.rmdirSync(path.join(directory, 'lock'));
+  fs.mkdirSync(path.join(directory, 'lock'));
+  append(log, 'of a process that slept');
+  await durable(log, listener);
+  assert.is(listener.endings[0]?.how, 'fenced');
+  assert.is(log.synced, synced);
+  await log.close();
+  await lock.release();
 });
 
 check('with real sizes: long records, a torn tail, the reserve', async (disk, directory) => {

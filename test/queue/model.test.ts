@@ -7,7 +7,7 @@ import { printedSeed, seededRandom } from '../support/random.ts';
 import { randomCommand } from './support/commands.ts';
 import { World } from './support/world.ts';
 
-const rounds = 24;
+const rounds = 14;
 const steps = 1_500;
 
 const rarePaths = ['ack', 'nack', 'release', 'extend']

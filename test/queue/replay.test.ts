@@ -11,7 +11,7 @@ import { viewOf } from './support/replayed.ts';
 import { sortedByPosition } from './support/rig.ts';
 import { World } from './support/world.ts';
 
-const rounds = 16;
+const rounds = 8;
 const steps = 1_200;
 
 class Walk {

@@ -17,6 +17,7 @@ export class DeliveryOracle {
     const message = this.find(facts, nowMs);
     const lease: Lease = {
       message,
+      id: facts.id,
       life: facts.life,
       token: facts.token,
       deliveryCount: facts.deliveryCount,
@@ -27,6 +28,7 @@ export class DeliveryOracle {
       deadlineLowMs: this.executedLow(facts, message) + facts.visibilityMs,
       deadlineHighMs: history.clock.high(facts.life, nowMs) + facts.visibilityMs,
       over: undefined,
+      extended: undefined,
       isMaybeOver: false,
       isDoubtful: false,
       open: undefined,
@@ -41,22 +43,34 @@ export class DeliveryOracle {
     return lease;
   }
 
-  /** The answer to a receive: the messages of it, in order. */
-  answered(queue: string, sentMs: number, leases: readonly Lease[]): void {
+  /** One frame of deliveries, in order, asked for at `askedMs`. */
+  answered(askedMs: number, leases: readonly Lease[]): void {
+    const last = leases.at(-1)?.message;
+    if (last === undefined) return;
     for (let at = 1; at < leases.length; at += 1) {
       const [before, after] = [leases[at - 1]!.message, leases[at]!.message];
       if (!isBefore(before, after)) throw outOfOrder(before, after);
     }
-    if (!this.history.settings.isSingleConsumer) return;
     const given = new Set(leases.map((lease) => lease.message));
+    for (const message of this.readySince(last.queue, askedMs)) {
+      if (!given.has(message) && isBefore(message, last)) throw outOfOrder(message, last);
+    }
+  }
+
+  /** A receive that does not wait got so many. */
+  noneLeft(queue: string, askedMs: number, count: number): void {
+    if (count > 0) return;
+    for (const message of this.readySince(queue, askedMs)) {
+      throw new Violation(`nothing came, while ${name(message)} was ready`);
+    }
+  }
+
+  private *readySince(queue: string, ms: number): Generator<Message> {
+    if (!this.history.settings.isSingleConsumer) return;
     for (const message of this.history.ofQueue(queue)) {
-      if (given.has(message) || !this.wasReady(message, sentMs)) continue;
+      if (!this.wasReady(message, ms)) continue;
       this.history.counts.orderChecks += 1;
-      const last = leases.at(-1)?.message;
-      if (last === undefined) {
-        throw new Violation(`nothing came, while ${name(message)} was ready`);
-      }
-      if (isBefore(message, last)) throw outOfOrder(message, last);
+      yield message;
     }
   }
 

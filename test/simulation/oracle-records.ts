@@ -48,6 +48,7 @@ export interface Message {
 
 export interface Lease {
   readonly message: Message;
+  readonly id: number;
   readonly life: number;
   readonly token: number;
   readonly deliveryCount: number;
@@ -62,6 +63,8 @@ export interface Lease {
   deadlineHighMs: number;
   /** Ended for certain by an answer, at that time. */
   over: Told | undefined;
+  /** Extended last. */
+  extended: Told | undefined;
   /** It may have ended by something other than its deadline. */
   isMaybeOver: boolean;
   /** A power cut may have undone it. */

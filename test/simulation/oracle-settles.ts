@@ -50,7 +50,7 @@ export class SettleOracle {
     lease.open = undefined;
     const told = { atMs: nowMs, isWeak };
     if (kind === 'ack') this.acked(settle, told);
-    else if (kind === 'extend') this.extended(settle, life, nowMs);
+    else if (kind === 'extend') this.extended(settle, told, life);
     else this.givenBack(settle, told);
   }
 
@@ -129,11 +129,12 @@ export class SettleOracle {
     }
   }
 
-  private extended(settle: Settle, life: number, nowMs: number): void {
+  private extended(settle: Settle, told: Told, life: number): void {
     const { lease, ms } = settle;
     const { clock } = this.history;
     lease.deadlineLowMs = clock.low(settle.life, settle.sentMs) + ms;
-    lease.deadlineHighMs = clock.high(life, nowMs) + ms;
+    lease.deadlineHighMs = clock.high(life, told.atMs) + ms;
+    lease.extended = told;
     this.history.counts.extends += 1;
   }
 }

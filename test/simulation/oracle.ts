@@ -226,8 +226,8 @@ export class Oracle {
     }
     for (const lease of message.leases) {
       const told = { atMs: lease.arrivedMs, isWeak: history.settings.isWeak(message.queue) };
-      const isUndone = history.isUndoable(told) || history.isUndoable(lease.over);
-      if (isUndone) lease.isDoubtful = true;
+      const facts = [told, lease.over, lease.extended];
+      if (facts.some((fact) => history.isUndoable(fact))) lease.isDoubtful = true;
     }
   }
 }

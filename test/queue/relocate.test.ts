@@ -1,0 +1,147 @@
+// Compaction: what is surveyed, what a copy keeps, and that the rest can go.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { connectSession } from '../../src/queue/connect.ts';
+import { IdList } from '../../src/queue/id-list.ts';
+import { checkInvariants } from '../../src/queue/invariants.ts';
+import { Survey } from '../../src/queue/relocate.ts';
+import { Compaction } from './support/compaction.ts';
+import { viewOf } from './support/replayed.ts';
+import { Rig, receiptsOf } from './support/rig.ts';
+
+/** Compacts all that is written so far, and checks that the rest tells the same. */
+function compact(rig: Rig): Compaction {
+  const compaction = new Compaction(rig.state, rig.recorder, rig.recorder.end, 3);
+  while (compaction.step(50)) checkInvariants(rig.state);
+  compaction.finish();
+  assert.equal(viewOf(rig.replayed().state), viewOf(rig.state));
+  return compaction;
+}
+
+test('a copy keeps lease, token, counts, delay, priority and time of production', () => {
+  const rig = new Rig();
+  const { session } = connectSession(rig.state, 'key', 'name', rig.connection);
+  rig.produce('q', 4, 8);
+  rig.nowMs += 3;
+  rig.produce('q', 1, 2, 9_000);
+  const mine = receiptsOf(rig.take('q', { session, messages: 1, visibilityMs: 20_000 }));
+  const detached = receiptsOf(rig.take('q', { messages: 1, visibilityMs: 20_000 }));
+  const failed = receiptsOf(rig.take('q', { messages: 2 }));
+  rig.nack('q', [failed[0]!]);
+  rig.nack('q', [failed[1]!], 7_000);
+  assert.is(compact(rig).copiedCount, 5);
+  assert.equal([...new Set(rig.recorder.facts.map(({ kind }) => kind))].sort(), [
+    'copied',
+    'queueSet',
+    'sessionOpened',
+  ]);
+  rig.restart();
+  const again = connectSession(rig.state, 'key', 'name', rig.connection);
+  assert.ok(again.resumed);
+  assert.equal(rig.ack('q', mine), ['STALE_RECEIPT']);
+  assert.equal(rig.ack('q', mine, again.session), [undefined]);
+  assert.equal(rig.ack('q', detached), [undefined]);
+  const [third] = rig.take('q');
+  assert.equal([third!.id, third!.deliveryCount, third!.failureCount], [3, 2, 1]);
+  rig.pass(7_000);
+  const [fourth] = rig.take('q');
+  assert.equal([fourth!.id, fourth!.deliveryCount, fourth!.failureCount], [4, 2, 1]);
+  rig.pass(2_000);
+  const [fifth] = rig.take('q');
+  assert.equal([fifth!.id, fifth!.priority, fifth!.deliveryCount], [5, 2, 1]);
+  assert.is(fifth!.producedMs + 9_000, rig.nowMs);
+});
+
+test('an ID is never given twice after its message was copied', () => {
+  const rig = new Rig();
+  rig.produce('q', 10);
+  compact(rig);
+  const { state } = rig.replayed();
+  assert.is(state.nextId, 11);
+});
+
+test('a copy takes its place among messages produced since', () => {
+  const rig = new Rig();
+  rig.produce('q', 40);
+  const kept = receiptsOf(rig.take('q', { messages: 40 }));
+  rig.ack(
+    'q',
+    kept.filter((_, at) => at % 2 === 0),
+  );
+  rig.release(
+    'q',
+    kept.filter((_, at) => at % 2 === 1),
+  );
+  const boundary = rig.recorder.end;
+  rig.produce('q', 40);
+  const compaction = new Compaction(rig.state, rig.recorder, boundary, 7);
+  while (compaction.step(1)) rig.produce('q');
+  compaction.finish();
+  assert.equal(viewOf(rig.replayed().state), viewOf(rig.state));
+  rig.restart();
+  const ids = rig.take('q', { messages: 200 }).map(({ id }) => id);
+  assert.ok(ids.every((id, at) => at === 0 || id > ids[at - 1]!));
+  assert.equal(ids.slice(0, 3), [2, 4, 6]);
+});
+
+test('an answer whose first part is dropped is told again whole', () => {
+  const rig = new Rig();
+  const { session } = connectSession(rig.state, 'key', 'name', rig.connection);
+  const part = { sequence: 1, operation: 10, count: 3, refused: undefined };
+  const parts = [
+    { ...part, complete: false, value: 10 },
+    { ...part, complete: true, value: 20 },
+  ];
+  session.answers.add(parts[0]!, rig.recorder.answered(session, parts[0]!));
+  const boundary = rig.recorder.end;
+  session.answers.add(parts[1]!, rig.recorder.answered(session, parts[1]!));
+  const compaction = new Compaction(rig.state, rig.recorder, boundary);
+  while (compaction.step(1));
+  compaction.finish();
+  const answer = rig.replayed().state.sessions.withKey('key')!.answers.find(1)!;
+  assert.equal([answer.count, answer.runs], [6, [10, 3, 20, 3]]);
+});
+
+test('a survey finds all before the boundary once, in pieces, over lanes and queues', () => {
+  const rig = new Rig();
+  for (const priority of [0, 9, 3]) rig.produce('a', 1_500, priority);
+  rig.produce('b', 700);
+  const boundary = rig.recorder.end;
+  for (const priority of [9, 3, 1]) rig.produce('a', 100, priority);
+  const survey = new Survey(rig.state, boundary);
+  const ids = new IdList(1_000);
+  const found = new Set<number>();
+  let calls = 0;
+  for (let queue = survey.next(ids, 333); queue !== undefined; queue = survey.next(ids, 333)) {
+    assert.ok(ids.count <= 333);
+    for (const id of ids.values.subarray(0, ids.count)) {
+      assert.not(found.has(id));
+      found.add(id);
+    }
+    calls += 1;
+  }
+  assert.is(found.size, 5_200);
+  assert.ok(calls > 5_200 / 333);
+});
+
+test('a survey that finds nothing looks at a bounded number of messages a call', () => {
+  const rig = new Rig();
+  rig.produce('q', 20_000);
+  const survey = new Survey(rig.state, rig.recorder.end);
+  const ids = new IdList(10_000);
+  const queue = rig.state.required('q');
+  const old = rig.recorder.end;
+  for (const chunk of queue.lanes[0]!.chunks) chunk.positions.fill(old + 1);
+  let calls = 0;
+  while (survey.next(ids, 10_000) !== undefined) {
+    assert.is(ids.count, 0);
+    calls += 1;
+  }
+  assert.is(calls, 5, 'four chunks of 1,024 a call');
+  const again = new Survey(rig.state, old);
+  assert.is(again.next(ids, 10_000), queue, 'all bounds are known now');
+  assert.is(again.next(ids, 10_000), undefined);
+});
+
+test.run();

@@ -1,0 +1,293 @@
+/**
+ * A client on the wire, as the protocol's page asks for: pipelined requests, numbered in its
+ * session, sent again under their numbers after a reconnect. What it asks for is another's; this
+ * one knows connections, frames and what is open.
+ */
+import { limits } from '../../src/limits.ts';
+import { ByteWriter } from '../../src/protocol/byte-writer.ts';
+import { FrameReader } from '../../src/protocol/frame-reader.ts';
+import { ANSWER } from '../../src/protocol/operations.ts';
+import { parseReply } from '../../src/protocol/parse-reply.ts';
+import { Reply } from '../../src/protocol/reply.ts';
+import {
+  type ReceiptGroup,
+  writeBye,
+  writeHello,
+  writePong,
+  writeResume,
+} from '../../src/protocol/requests.ts';
+import { Walker } from '../../src/protocol/walker.ts';
+import type { Link, LinkEnd } from './link.ts';
+import { Violation } from './oracle-history.ts';
+import type { Lease, SessionFacts } from './oracle-records.ts';
+import type { World } from './world.ts';
+
+/** A request that has no answer yet. */
+export interface Call {
+  /** Whether it takes a number in the session, and so is sent again after a reconnect. */
+  readonly isSequenced: boolean;
+  readonly write: (writer: ByteWriter, id: number, sequence: number | undefined) => void;
+  /** An answer came. A subscription stays open for more. */
+  readonly answered: (reply: Reply, open: OpenCall) => void;
+  /** No answer will come. */
+  readonly lost: () => void;
+  readonly isSubscription?: boolean;
+}
+
+export interface OpenCall {
+  readonly call: Call;
+  readonly id: number;
+  readonly sequence: number | undefined;
+  /** When and in which life it was sent first. */
+  readonly sentMs: number;
+  readonly life: number;
+  timesSent: number;
+}
+
+export interface ClientEvents {
+  /** It was greeted: requests can be sent. */
+  opened(): void;
+  /** What the client still holds of its session, for a resume. */
+  held(): readonly Lease[];
+}
+
+export class Client implements LinkEnd {
+  readonly name: string;
+  readonly session: SessionFacts | undefined;
+  private readonly key: Buffer | undefined;
+  private readonly world: World;
+  private readonly events: ClientEvents;
+  private link: Link | undefined;
+  private reader = new FrameReader(limits.frameBytesMax);
+  private readonly walker = new Walker();
+  private readonly reply = new Reply();
+  private readonly writer = new ByteWriter();
+  private isFlushDue = false;
+  isOpen = false;
+  /** It will not connect again. */
+  isOver = false;
+  private helloSentMs = 0;
+  private helloId = 0;
+  private nextId = 1;
+  private nextSequence = 1;
+  private readonly open = new Map<number, OpenCall>();
+
+  constructor(world: World, name: string, hasSession: boolean, events: ClientEvents) {
+    this.world = world;
+    this.name = name;
+    this.events = events;
+    if (hasSession) {
+      this.key = Buffer.alloc(16);
+      for (let at = 0; at < 16; at += 4) this.key.writeUInt32BE(world.random.uint32(), at);
+      this.session = world.oracle.session(this.key.toString('hex'));
+    }
+    this.connectLater();
+  }
+
+  get life(): number {
+    return this.link?.life ?? 0;
+  }
+
+  get openCalls(): number {
+    return this.open.size;
+  }
+
+  /** Whether one more numbered request stays within what the broker remembers. */
+  get mayNumber(): boolean {
+    let oldest = this.nextSequence;
+    for (const { sequence } of this.open.values()) oldest = Math.min(oldest, sequence ?? oldest);
+    return this.nextSequence - oldest < limits.sessionAnswersMax;
+  }
+
+  /** Sends a request. It must be open. */
+  send(call: Call): OpenCall {
+    const isNumbered = call.isSequenced && this.session !== undefined;
+    const sequence = isNumbered ? this.nextSequence++ : undefined;
+    const id = this.nextId++;
+    const sentMs = this.world.nowMs;
+    const open = { call, id, sequence, sentMs, life: this.life, timesSent: 1 };
+    this.open.set(id, open);
+    call.write(this.writer, id, sequence);
+    this.flushLater();
+    return open;
+  }
+
+  /** Sends what is no request. */
+  sendPlain(write: (writer: ByteWriter) => void): void {
+    write(this.writer);
+    this.flushLater();
+  }
+
+  /** The network breaks. */
+  cutOff(): void {
+    this.link?.cutOff();
+  }
+
+  stall(ms: number): void {
+    this.link?.stall(ms);
+  }
+
+  /** Connects again, while the broker still has the old connection. */
+  takeOver(): void {
+    const { link } = this;
+    if (link === undefined || !this.isOpen) return;
+    this.loseConnection();
+    link.abandon(true);
+    this.world.counts.takeovers += 1;
+    this.connect();
+  }
+
+  /** Goes for ever, without a word; the broker hears of it or not. */
+  vanish(isSilent: boolean): void {
+    const { link } = this;
+    this.isOver = true;
+    this.loseConnection();
+    link?.abandon(isSilent);
+    this.loseCalls(() => true);
+  }
+
+  /** Says goodbye. What it holds is given back. */
+  bye(): void {
+    if (this.session !== undefined) this.world.oracle.leaving(this.session);
+    writeBye(this.writer, this.nextId++);
+    this.flush();
+    this.isOver = true;
+    this.loseCalls(() => true);
+  }
+
+  closed(link: Link): void {
+    if (link !== this.link) return;
+    this.loseConnection();
+    this.connectLater();
+  }
+
+  bytesCame(link: Link, bytes: Buffer): void {
+    if (link !== this.link || this.isOver) return;
+    this.reader.push(bytes);
+    while (!this.isOver && this.reader.next()) {
+      const { buffer, start, end } = this.reader;
+      this.walker.reset(buffer, start, end);
+      parseReply(this.walker, this.reply);
+      this.take(this.reply);
+      if (link !== this.link) return;
+    }
+  }
+
+  private connectLater(): void {
+    if (this.isOver) return;
+    const { world } = this;
+    world.after(world.random.integer(1, 60), () => {
+      if (!this.isOver && this.link === undefined) this.connect();
+    });
+  }
+
+  private connect(): void {
+    const link = this.world.connect(this.name, this);
+    if (link === undefined) {
+      this.connectLater();
+      return;
+    }
+    this.link = link;
+    this.reader = new FrameReader(limits.frameBytesMax);
+    this.writer.reset();
+    this.helloId = this.nextId++;
+    this.helloSentMs = this.world.nowMs;
+    const fields = { clientName: this.name, session: this.key };
+    writeHello(this.writer, this.helloId, fields);
+    this.flush();
+  }
+
+  private take(reply: Reply): void {
+    if (reply.operation === ANSWER.ping) {
+      writePong(this.writer, reply.id);
+      this.flushLater();
+    } else if (reply.id === this.helloId && !this.isOpen) {
+      this.greeted(reply);
+    } else if (reply.id === 0) {
+      this.world.note(`${this.name} is told ${reply.code}`);
+      if (reply.code !== 'SESSION_TAKEN') throw new Violation(`${reply.code}: ${reply.message}`);
+    } else {
+      this.answer(reply);
+    }
+  }
+
+  private answer(reply: Reply): void {
+    const open = this.open.get(reply.id);
+    if (open === undefined)
+      throw new Violation(`an answer to request ${reply.id}, which is not open`);
+    const stays = open.call.isSubscription === true && reply.operation !== ANSWER.error;
+    if (!stays || reply.operation === ANSWER.ended) this.open.delete(reply.id);
+    if (open.timesSent > 1) this.world.counts.retriesAnswered += 1;
+    open.call.answered(reply, open);
+  }
+
+  private greeted(reply: Reply): void {
+    const { world, link, session, life } = this;
+    if (reply.operation !== ANSWER.ok) throw new Violation(`a hello got ${reply.code}`);
+    const { resumed, timeMs } = reply.value as { resumed: boolean; timeMs: number };
+    world.note(`${this.name} is greeted, resumed ${resumed}`);
+    const told = { life, sentMs: this.helloSentMs, timeMs, resumed };
+    world.oracle.greeted(session, link!, told, world.nowMs);
+    this.isOpen = true;
+    if (resumed) this.resume();
+    else this.loseCalls(({ timesSent }) => timesSent > 0);
+    this.events.opened();
+  }
+
+  private resume(): void {
+    const held = this.events.held();
+    const id = this.nextId++;
+    const call: Call = { isSequenced: false, write: () => {}, answered: () => {}, lost: () => {} };
+    const now = { sentMs: this.world.nowMs, life: this.life };
+    this.open.set(id, { call, id, sequence: undefined, ...now, timesSent: 1 });
+    writeResume(this.writer, id, groupsOf(held));
+    this.world.oracle.resumed(this.session!, new Set(held));
+    for (const open of this.open.values()) {
+      if (open.sequence === undefined) continue;
+      open.timesSent += 1;
+      this.world.counts.retries += 1;
+      open.call.write(this.writer, open.id, open.sequence);
+    }
+    this.flushLater();
+  }
+
+  private loseConnection(): void {
+    this.link = undefined;
+    this.isOpen = false;
+    if (this.session !== undefined) this.world.oracle.away(this.session, this.world.nowMs);
+    // Numbered requests wait to be sent again.
+    this.loseCalls(({ sequence }) => sequence === undefined);
+  }
+
+  private loseCalls(isLost: (open: OpenCall) => boolean): void {
+    for (const open of [...this.open.values()]) {
+      if (!isLost(open) || !this.open.delete(open.id)) continue;
+      open.call.lost();
+    }
+  }
+
+  private flushLater(): void {
+    if (this.isFlushDue) return;
+    this.isFlushDue = true;
+    this.world.after(0, () => {
+      this.isFlushDue = false;
+      if (!this.isOver) this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.writer.at === 0) return;
+    const bytes = this.writer.take();
+    this.link?.write(bytes);
+  }
+}
+
+export function groupsOf(leases: readonly Lease[]): ReceiptGroup[] {
+  const groups = new Map<string, { id: number; token: number }[]>();
+  for (const { id, message, token } of leases) {
+    const receipts = groups.get(message.queue) ?? [];
+    receipts.push({ id, token });
+    groups.set(message.queue, receipts);
+  }
+  return [...groups].map(([queue, receipts]) => ({ queue, receipts }));
+}

@@ -1,0 +1,334 @@
+/**
+ * A consumer: asks for messages one answer at a time or subscribes, works a while, and then
+ * acknowledges, gives back, asks for longer, or forgets, alone or many at once, on the way of the
+ * next receive or by itself.
+ */
+import { ANSWER } from '../../src/protocol/operations.ts';
+import type { Reply } from '../../src/protocol/reply.ts';
+import {
+  writeAck,
+  writeCredit,
+  writeExtend,
+  writeNack,
+  writeReceive,
+  writeRelease,
+  writeSubscribe,
+} from '../../src/protocol/requests.ts';
+import { type Call, Client, groupsOf, type OpenCall } from './client.ts';
+import { Violation } from './oracle-history.ts';
+import type { Lease, Settle, SettleKind } from './oracle-records.ts';
+import type { World } from './world.ts';
+
+const creditMax = 10;
+
+export interface ConsumerOptions {
+  readonly queues: readonly string[];
+  readonly subscribes: boolean;
+  readonly detached: boolean;
+  /** Acknowledges everything at once, and never asks for longer than needed. */
+  readonly isDraining: boolean;
+}
+
+export class Consumer {
+  readonly client: Client;
+  private readonly world: World;
+  private readonly options: ConsumerOptions;
+  private readonly held = new Set<Lease>();
+  /** To be acknowledged with the next receive. */
+  private readonly finished: Lease[] = [];
+  private subscription: OpenCall | undefined;
+  /** Credit given and not used up, and when it was sent: a delivery is not made before. */
+  private grants: { readonly sentMs: number; messages: number }[] = [];
+  private isWaiting = false;
+  private isStopped = false;
+
+  constructor(world: World, name: string, options: ConsumerOptions) {
+    this.world = world;
+    this.options = options;
+    const hasSession = !options.detached || world.random.chance(0.5);
+    this.client = new Client(world, name, hasSession, {
+      opened: () => this.ask(),
+      held: () => [...this.held].filter((lease) => lease.session !== undefined),
+    });
+  }
+
+  /** Asks for nothing more, and gives up what it holds. */
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  private ask(): void {
+    if (this.isStopped || !this.client.isOpen) return;
+    if (this.options.subscribes) this.subscribe();
+    else this.receive();
+  }
+
+  private receive(): void {
+    const { world, client, options } = this;
+    if (this.isWaiting) return;
+    if (!client.mayNumber) {
+      this.askSoon();
+      return;
+    }
+    this.isWaiting = true;
+    const { random } = world;
+    const acks = this.finished.splice(0).filter(({ open }) => open === undefined);
+    const visibilityMs = this.visibilityMs();
+    const fields = {
+      queues: world.conditions.isSingleConsumer ? options.queues : random.shuffle(options.queues),
+      messagesMax: random.pick([1, 3, 30]),
+      bytesMax: random.pick([0, 0, 500]),
+      waitMs: random.pick([0, 50, 700]),
+      visibilityMs,
+      detached: options.detached,
+      acks: acks.length === 0 ? undefined : groupsOf(acks),
+    };
+    const settles = this.begin('ack', acks, 0);
+    const groups = groupedAs(acks, settles);
+    const call: Call = {
+      isSequenced: acks.length > 0,
+      write: (writer, id, sequence) => writeReceive(writer, id, { ...fields, sequence }),
+      answered: (reply, open) => {
+        this.isWaiting = false;
+        this.acknowledged(reply, groups);
+        this.received(reply, open.sentMs);
+        if (reply.operation === ANSWER.deliveries && fields.waitMs === 0) {
+          world.oracle.deliveries.noneLeft(fields.queues[0]!, open.sentMs, reply.deliveries.count);
+        }
+        this.askSoon();
+      },
+      lost: () => {
+        this.isWaiting = false;
+        for (const settle of settles) world.oracle.settles.lost(settle);
+      },
+    };
+    client.send(call);
+  }
+
+  private subscribe(): void {
+    const { world, client, options } = this;
+    this.grants = [{ sentMs: world.nowMs, messages: creditMax }];
+    const fields = {
+      queues: options.queues,
+      creditMessages: creditMax,
+      creditBytes: world.random.pick([0, 3000]),
+      visibilityMs: this.visibilityMs(),
+      detached: options.detached,
+    };
+    const call: Call = {
+      isSequenced: false,
+      isSubscription: true,
+      write: (writer, id) => writeSubscribe(writer, id, fields),
+      answered: (reply) => {
+        if (reply.operation === ANSWER.deliveries) this.pushed(reply);
+        else if (reply.operation !== ANSWER.ok) this.ended(reply);
+      },
+      lost: () => {
+        this.subscription = undefined;
+      },
+    };
+    this.subscription = client.send(call);
+  }
+
+  private ended(reply: Reply): void {
+    this.subscription = undefined;
+    this.world.expectRefusal(reply);
+    this.askSoon();
+  }
+
+  private pushed(reply: Reply): void {
+    const { count } = reply.deliveries;
+    const bytes = this.received(reply, this.useCredit(count));
+    const { subscription, client, world } = this;
+    if (subscription === undefined || this.isStopped) return;
+    this.grants.push({ sentMs: world.nowMs, messages: count });
+    client.sendPlain((writer) => writeCredit(writer, subscription.id, count, bytes));
+  }
+
+  /** Takes messages from what was granted first. Returns when the last of them was granted. */
+  private useCredit(count: number): number {
+    let left = count;
+    let sentMs = 0;
+    while (left > 0) {
+      const grant = this.grants[0];
+      if (grant === undefined) throw new Violation('more was pushed than there was credit for');
+      const used = Math.min(left, grant.messages);
+      grant.messages -= used;
+      left -= used;
+      sentMs = grant.sentMs;
+      if (grant.messages === 0) this.grants.shift();
+    }
+    return sentMs;
+  }
+
+  private askSoon(): void {
+    const { world } = this;
+    if (this.isStopped) return;
+    world.after(world.random.integer(1, 10), () => this.ask());
+  }
+
+  private visibilityMs(): number | undefined {
+    const { random, conditions } = this.world;
+    if (this.options.isDraining) return 5000;
+    return random.chance(0.5) ? undefined : conditions.visibilityMs * random.pick([0.5, 1, 3]);
+  }
+
+  /** Returns the bytes of the bodies. */
+  private received(reply: Reply, askedMs: number): number {
+    const { world, client } = this;
+    if (reply.operation !== ANSWER.deliveries) {
+      world.expectRefusal(reply);
+      return 0;
+    }
+    const { deliveries } = reply;
+    const leases: Lease[] = [];
+    let bytes = 0;
+    for (let at = 0; at < deliveries.count; at += 1) {
+      const body = deliveries.body(at).toString();
+      bytes += body.length;
+      const facts = {
+        life: client.life,
+        queue: reply.queue!,
+        id: deliveries.ids[at]!,
+        token: deliveries.tokens[at]!,
+        deliveryCount: deliveries.deliveryCounts[at]!,
+        failureCount: deliveries.failureCounts[at]!,
+        producedMs: deliveries.producedMs[at]!,
+        priority: deliveries.priorities[at]!,
+        body,
+        visibilityMs: reply.visibilityMs,
+        session: this.options.detached ? undefined : client.session,
+        askedMs,
+      };
+      world.note(`${client.name} gets ${facts.id}-${facts.token}, ${facts.deliveryCount}`);
+      leases.push(world.oracle.deliveries.arrived(facts, world.nowMs));
+    }
+    world.oracle.deliveries.answered(askedMs, leases);
+    for (const lease of leases) this.held.add(lease);
+    if (leases.length > 0) this.work(leases);
+    return bytes;
+  }
+
+  private work(leases: readonly Lease[]): void {
+    const { world } = this;
+    const { random, conditions } = world;
+    if (this.options.isDraining) {
+      this.settle('ack', leases, 0);
+      return;
+    }
+    const together = random.chance(0.5);
+    for (const group of together ? [leases] : leases.map((lease) => [lease])) {
+      world.after(conditions.workMs * 2 * random.fraction(), () => this.finish(group));
+    }
+  }
+
+  private finish(leases: readonly Lease[]): void {
+    const { random, conditions } = this.world;
+    const choice = random.fraction();
+    if (!random.chance(conditions.failChance)) this.acknowledge(leases);
+    else if (choice < 0.3) this.settle('nack', leases, random.pick([0, 0, 30, 300]));
+    else if (choice < 0.5) this.settle('release', leases, 0);
+    else if (choice < 0.8) this.extend(leases);
+    // Else it is forgotten and runs down.
+  }
+
+  private acknowledge(leases: readonly Lease[]): void {
+    if (this.options.subscribes || this.world.random.chance(0.6)) this.settle('ack', leases, 0);
+    else this.finished.push(...leases);
+  }
+
+  private extend(leases: readonly Lease[]): void {
+    const { world } = this;
+    const ms = world.conditions.visibilityMs * world.random.pick([0.5, 2]);
+    this.settle('extend', leases, ms);
+    world.after(ms * 0.8, () => this.acknowledge(leases.filter((lease) => this.held.has(lease))));
+  }
+
+  private settle(kind: SettleKind, all: readonly Lease[], ms: number): void {
+    const { world, client } = this;
+    const leases = all.filter((lease) => lease.open === undefined);
+    if (leases.length === 0 || !client.isOpen || !client.mayNumber) return;
+    for (const { queue, receipts, of } of groupsWith(leases)) {
+      const settles = this.begin(kind, of, ms);
+      const call: Call = {
+        isSequenced: true,
+        write: (writer, id, sequence) => {
+          const fields = { queue, receipts, sequence };
+          if (kind === 'ack') writeAck(writer, id, fields);
+          else if (kind === 'nack') writeNack(writer, id, { ...fields, delayMs: ms });
+          else if (kind === 'release') writeRelease(writer, id, fields);
+          else writeExtend(writer, id, { ...fields, visibilityMs: ms });
+        },
+        answered: (reply) => this.settled(reply, settles),
+        lost: () => {
+          for (const settle of settles) world.oracle.settles.lost(settle);
+        },
+      };
+      client.send(call);
+    }
+  }
+
+  private begin(kind: SettleKind, leases: readonly Lease[], ms: number): Settle[] {
+    const { world, client } = this;
+    const { settles } = world.oracle;
+    return leases.map((lease) => settles.sent(kind, lease, ms, world.nowMs, client.life));
+  }
+
+  private settled(reply: Reply, settles: readonly Settle[]): void {
+    const { world } = this;
+    if (reply.operation === ANSWER.error) {
+      world.expectRefusal(reply);
+      for (const settle of settles) world.oracle.settles.undo(settle);
+      return;
+    }
+    this.concluded(settles, reply.codes, reply.durability);
+  }
+
+  private acknowledged(reply: Reply, groups: readonly (readonly Settle[])[]): void {
+    const { world } = this;
+    if (reply.operation === ANSWER.error) {
+      // A receive that was cancelled or ended has acknowledged; one that was refused has not.
+      for (const settle of groups.flat()) world.oracle.settles.lost(settle);
+      return;
+    }
+    for (const [at, settles] of groups.entries()) {
+      this.concluded(settles, reply.groupCodes?.[at], undefined);
+    }
+  }
+
+  private concluded(
+    settles: readonly Settle[],
+    codes: readonly (string | undefined)[] | undefined,
+    durability: number | undefined,
+  ): void {
+    const { world, client } = this;
+    for (const [at, settle] of settles.entries()) {
+      const code = codes?.[at];
+      const { settles: oracle } = world.oracle;
+      if (code !== undefined || settle.kind !== 'extend') this.held.delete(settle.lease);
+      world.note(`${client.name} ${settle.kind} ${settle.lease.id} ${code ?? 'done'}`);
+      if (code === undefined) oracle.done(settle, durability, client.life, world.nowMs);
+      else oracle.refused(settle, code, client.life, world.nowMs);
+    }
+  }
+}
+
+interface SettleGroup {
+  readonly queue: string;
+  readonly receipts: { id: number; token: number }[];
+  readonly of: Lease[];
+}
+
+/** The leases of each queue. */
+function groupsWith(leases: readonly Lease[]): SettleGroup[] {
+  return groupsOf(leases).map(({ queue, receipts }) => ({
+    queue,
+    receipts: [...receipts],
+    of: leases.filter(({ message }) => message.queue === queue),
+  }));
+}
+
+/** The requests in the order in which their receipts stand on the wire. */
+function groupedAs(leases: readonly Lease[], settles: readonly Settle[]): Settle[][] {
+  return groupsWith(leases).map(({ of }) => of.map((lease) => settles[leases.indexOf(lease)]!));
+}

@@ -1,0 +1,104 @@
+/**
+ * A producer: sends messages, alone and in batches, now and later, to all queues, with some
+ * requests open at a time. Each body is told from all others.
+ */
+import { ANSWER, DURABILITY } from '../../src/protocol/operations.ts';
+import type { Reply } from '../../src/protocol/reply.ts';
+import { writeProduce } from '../../src/protocol/requests.ts';
+import { type Call, Client, type OpenCall } from './client.ts';
+import type { Message } from './oracle-records.ts';
+import type { World } from './world.ts';
+
+const openMax = 8;
+
+export class Producer {
+  readonly client: Client;
+  private readonly world: World;
+  private isStopped = false;
+  private next = 1;
+
+  constructor(world: World, name: string) {
+    this.world = world;
+    const hasSession = !world.random.chance(0.2);
+    this.client = new Client(world, name, hasSession, { opened: () => {}, held: () => [] });
+    this.goOn();
+  }
+
+  /** Sends nothing new. */
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  private goOn(): void {
+    const { world, client } = this;
+    world.after(world.conditions.produceMs * 2 * world.random.fraction(), () => {
+      if (this.isStopped || client.isOver) return;
+      if (client.isOpen && client.openCalls < openMax && client.mayNumber) this.produce();
+      this.goOn();
+    });
+  }
+
+  private produce(): void {
+    const { world, client } = this;
+    const { random, conditions } = world;
+    const count = random.chance(0.5) ? 1 : random.integer(1, conditions.batchMax);
+    const facts = {
+      queue: random.pick(conditions.queues),
+      bodies: Array.from({ length: count }, () => this.body(count)),
+      priority: random.integer(0, conditions.priorities - 1),
+      delayMs: random.chance(conditions.delayChance) ? random.integer(1, 800) : 0,
+      isWeak: random.chance(conditions.weakProduceChance),
+    };
+    const messages = world.oracle.produceSent(facts, client.life, world.nowMs);
+    const fields = {
+      queue: facts.queue,
+      priority: facts.priority,
+      delayMs: facts.delayMs,
+      durability: facts.isWeak ? DURABILITY.write : DURABILITY.queue,
+      messages: facts.bodies.map((body) => ({ body: Buffer.from(body) })),
+    };
+    const call: Call = {
+      isSequenced: true,
+      write: (writer, id, sequence) => writeProduce(writer, id, { ...fields, sequence }),
+      answered: (reply, open) => this.answered(reply, open, messages, facts.isWeak),
+      lost: () => world.oracle.produceLost(messages),
+    };
+    client.send(call);
+  }
+
+  private body(count: number): string {
+    const { random, conditions } = this.world;
+    const start = `${this.client.name}.${this.next++}:`;
+    const bytesMax = count === 1 ? conditions.bodyBytesMax : conditions.bodyBytesMax / 4;
+    return start.padEnd(random.integer(start.length, Math.max(start.length, bytesMax)), 'x');
+  }
+
+  private answered(
+    reply: Reply,
+    open: OpenCall,
+    messages: readonly Message[],
+    isWeak: boolean,
+  ): void {
+    const { world } = this;
+    if (reply.operation === ANSWER.error) {
+      world.note(`${this.client.name} is refused: ${reply.code}`);
+      world.expectRefusal(reply);
+      world.oracle.refused(messages);
+      return;
+    }
+    if (open.timesSent > 1 && messages[0]!.id !== undefined) world.counts.retriesOfArrived += 1;
+    const ids = idsOf(reply.runs);
+    const asked = { isWeak, sentMs: open.sentMs };
+    if (reply.runs.length > 2) world.counts.severalRuns += 1;
+    world.note(`${this.client.name} has ${ids.length} confirmed from ${ids[0]}`);
+    world.oracle.confirmed(messages, ids, asked, reply.durability, world.nowMs);
+  }
+}
+
+function idsOf(runs: readonly number[]): number[] {
+  const ids: number[] = [];
+  for (let at = 0; at < runs.length; at += 2) {
+    for (let number = 0; number < runs[at + 1]!; number += 1) ids.push(runs[at]! + number);
+  }
+  return ids;
+}

@@ -1,0 +1,60 @@
+/**
+ * Seed after seed, until there were enough of them or the time is over, with the counts of all
+ * added up.
+ */
+import type { MakeLog } from './host.ts';
+import { type Counts, World } from './world.ts';
+
+export interface SeedsOptions {
+  readonly first: number;
+  readonly seeds: number;
+  readonly seconds: number;
+  readonly print?: boolean;
+  readonly makeLog?: MakeLog;
+  /** Stops at the first failure. */
+  readonly isStrict?: boolean;
+}
+
+export interface Summary {
+  readonly first: number;
+  seeds: number;
+  events: number;
+  virtualSeconds: number;
+  seconds: number;
+  failures: { seed: number; error: unknown }[];
+  counts: Partial<Counts>;
+}
+
+export async function runSeeds(options: SeedsOptions): Promise<Summary> {
+  const { first, seconds, print = false, makeLog } = options;
+  const beganMs = performance.now();
+  const elapsed = () => (performance.now() - beganMs) / 1000;
+  const sums = new Map<string, number>();
+  const failures: Summary['failures'] = [];
+  let seeds = 0;
+  let events = 0;
+  let virtualMs = 0;
+  for (; seeds < options.seeds && elapsed() < seconds; seeds += 1) {
+    const world = new World(first + seeds, makeLog === undefined ? { print } : { print, makeLog });
+    try {
+      const counts = await world.run();
+      for (const [name, count] of Object.entries(counts)) {
+        sums.set(name, (sums.get(name) ?? 0) + count);
+      }
+    } catch (error) {
+      failures.push({ seed: first + seeds, error });
+      if (options.isStrict) break;
+    }
+    events += world.events;
+    virtualMs += world.nowMs;
+  }
+  return {
+    first,
+    seeds,
+    events,
+    virtualSeconds: Math.round(virtualMs / 1000),
+    seconds: Math.round(elapsed() * 10) / 10,
+    failures,
+    counts: Object.fromEntries(sums),
+  };
+}
