@@ -129,12 +129,13 @@ export class Validation {
     }
   }
 
-  /**
-   * The header is durable before anything is appended, and the last file alone may be without one.
-   */
+  /** The header is durable before the file is used: only one just being made may be without. */
   #noteHeaderless(number: number, length: number, isLast: boolean): void {
     const name = segmentName(number);
-    if (length > SEGMENT_HEADER_BYTES || !isLast) refuse(name, 0, 'its header is damaged');
+    const wasUsed = number <= (this.#findings.checkpoint?.segment ?? 0);
+    if (wasUsed || !isLast || length > SEGMENT_HEADER_BYTES) {
+      refuse(name, 0, 'its header is damaged');
+    }
     this.#findings.unused.push(name);
   }
 

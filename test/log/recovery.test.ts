@@ -261,6 +261,11 @@ const rows: Row[] = [
     expected: { refused: /its header is damaged/ },
   },
   {
+    name: 'the last segment lost its header and all after it',
+    change: changeTail((bytes) => bytes.subarray(0, 63)),
+    expected: { refused: /its header is damaged/ },
+  },
+  {
     name: 'the last segment ends before the position known to be durable',
     change: changeSegment(1, (bytes) => bytes.subarray(0, lastBatchOffset(bytes))),
     expected: { refused: /is due/ },
