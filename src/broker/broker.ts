@@ -215,9 +215,12 @@ export class Broker {
     this.armTimer(nowMs);
   }
 
-  /** On a full disk what is left of the reserve is for acks and compaction. */
+  /**
+   * On a full disk what is left of the reserve is for acks and compaction; freeing what was purged
+   * writes nothing, and compaction waits for it.
+   */
   private get mayExpire(): boolean {
-    return this.core.reserveHalves > 0;
+    return this.core.reserveHalves > 0 || this.core.state.retired.length > 0;
   }
 
   /**

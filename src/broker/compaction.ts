@@ -77,6 +77,8 @@ export class Compaction {
     const boundary = segment.endPosition;
     await this.copyFacts(boundary);
     await this.copyMessages(boundary);
+    // Purged messages that wait to be freed still count in the segment that is about to go.
+    while (this.core.state.retired.length > 0) await this.turnEnds();
     await this.core.log.dropBefore(boundary);
     this.core.compactedSegments += 1;
   }
