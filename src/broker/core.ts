@@ -153,7 +153,8 @@ export class Core implements Outlet {
   end(taker: Taker, code: 'QUEUE_DELETED' | 'CANCELLED' | 'DRAINING'): void {
     const connection = taker.connection as Connection;
     connection.takers.delete(taker.requestId);
-    const output = this.output(connection, 'write');
+    // Behind the deliveries of a subscription, whatever their level.
+    const output = this.output(connection, 'fsync');
     const error = new WonderqError(code);
     if (taker.kind === 'receive') writeError(output.writer, taker.requestId, error);
     else writeEnded(output.writer, taker.requestId, error);

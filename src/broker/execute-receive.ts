@@ -41,9 +41,8 @@ export function subscribe(core: Core, connection: Connection, request: Request):
   const taker = newTaker(core, connection, request, 'subscription', undefined);
   core.state.takers.add(taker, Number.POSITIVE_INFINITY);
   joinLine(core.state, taker);
-  // At the level of the deliveries that follow, so that it stays ahead of them.
-  const level = core.levelOf(core.state.existing(request.queue));
-  writeOk(core.output(connection, level).writer, request.id);
+  // Ahead of the deliveries that follow, whatever their level.
+  writeOk(core.output(connection, 'write').writer, request.id);
 }
 
 export function addCredit(core: Core, connection: Connection, request: Request): void {
@@ -61,8 +60,8 @@ export function unsubscribe(core: Core, connection: Connection, request: Request
     connection.takers.delete(request.subscription);
     removeTaker(core.state, taker);
   }
-  const level = core.levelOf(taker?.queues[0]);
-  writeOk(core.output(connection, level).writer, request.id);
+  // Behind the deliveries before it, whatever their level.
+  writeOk(core.output(connection, 'fsync').writer, request.id);
 }
 
 export function cancel(core: Core, connection: Connection, request: Request): void {

@@ -28,6 +28,11 @@ export class Arena {
   readonly #chunks: Chunk[];
   #current: Chunk;
   #lastHit: Chunk;
+  /**
+   * Pushed out last and not used again before the next chunk is due: the record being written may be
+   * a copy of what lies in it.
+   */
+  #spare: Buffer | undefined;
   /** Where the record being written may reach; 0 when there is none. */
   #reservedEnd = 0;
 
@@ -121,9 +126,11 @@ export class Arena {
 
   #nextChunk(durable: Position): void {
     const address = this.end;
-    let spare: Buffer | undefined;
+    // What was pushed out the last time: nobody copies from it any more.
+    const spare = this.#spare;
+    this.#spare = undefined;
     while (this.#chunks.length >= this.#chunksMax && this.#isDurable(this.#chunks[0]!, durable)) {
-      spare = this.#chunks.shift()!.buffer;
+      this.#spare = this.#chunks.shift()!.buffer;
     }
     const chunk = new Chunk(spare ?? Buffer.allocUnsafeSlow(this.#chunkBytes), address);
     this.#chunks.push(chunk);

@@ -162,11 +162,12 @@ function note(state: State, batch: DeliveryBatch, chunk: Chunk, index: number, r
   batch.bytes += chunk.lengths[index]!;
 }
 
-/** Writes the delivery down, moves the taker on, and hands the messages over. */
+/**
+ * Hands the messages over, moves the taker on, and writes the delivery down: last, since a record
+ * more may push out of memory the bodies that are being handed over.
+ */
 function finish(state: State, queue: Queue, taker: Taker, dueMs: number): void {
   const { batch } = state;
-  const session = taker.session?.number ?? 0;
-  state.journal.delivered(queue, session, batch.firstToken, dueMs, batch.ids);
   queue.counters.delivered += batch.count;
   if (taker.kind === 'receive') {
     removeTaker(state, taker);
@@ -177,4 +178,6 @@ function finish(state: State, queue: Queue, taker: Taker, dueMs: number): void {
     if (taker.hasCredit) state.takers.joinLine(taker);
   }
   state.outlet.deliver(taker, queue, batch);
+  const session = taker.session?.number ?? 0;
+  state.journal.delivered(queue, session, batch.firstToken, dueMs, batch.ids);
 }
