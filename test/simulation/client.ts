@@ -214,7 +214,9 @@ export class Client implements LinkEnd {
   private answer(reply: Reply): void {
     const open = this.open.get(reply.id);
     if (open === undefined)
-      throw new Violation(`an answer to request ${reply.id}, which is not open`);
+      throw new Violation(
+        `${this.name}: answer ${reply.operation} ${reply.code} to request ${reply.id}, which is not open`,
+      );
     const stays = open.call.isSubscription === true && reply.operation !== ANSWER.error;
     if (!stays || reply.operation === ANSWER.ended) this.open.delete(reply.id);
     if (open.timesSent > 1) this.world.counts.retriesAnswered += 1;

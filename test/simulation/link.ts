@@ -205,12 +205,12 @@ export class Link implements Transport {
   }
 
   private pumpDown(): void {
-    if (this.isPumpingDown || this.isStalled) return;
+    if (this.isPumpingDown || this.isStalled || this.isClientGone) return;
     if (this.downward.length === 0 && !this.isEnding) return;
     this.isPumpingDown = true;
     this.scheduler.after(this.delay(), () => {
       this.isPumpingDown = false;
-      if (this.isStalled || this.isBlackHole) return;
+      if (this.isStalled || this.isBlackHole || this.isClientGone) return;
       const piece = this.downward.shift();
       if (piece !== undefined) this.take(piece);
       else if (this.isEnding && this.unsentBytes === 0) this.clientCloses();
@@ -223,7 +223,7 @@ export class Link implements Transport {
     const wasBehind = this.unsentBytes > 0;
     this.fillKernel();
     if (wasBehind && this.unsentBytes === 0 && !this.isHostGone) this.host.sent(this.connection);
-    if (!this.isClientGone) this.client.bytesCame(this, piece);
+    this.client.bytesCame(this, piece);
   }
 
   private clientCloses(): void {

@@ -28,6 +28,7 @@ export class DeliveryOracle {
       deadlineLowMs: this.executedLow(facts, message) + facts.visibilityMs,
       deadlineHighMs: history.clock.high(facts.life, nowMs) + facts.visibilityMs,
       over: undefined,
+      againLowMs: 0,
       extended: undefined,
       isMaybeOver: false,
       isDoubtful: false,
@@ -150,6 +151,9 @@ export class DeliveryOracle {
       if (second.failureCount < first.failureCount) {
         throw new Violation(`${is}, but with fewer failures`);
       }
+    }
+    if (this.history.clock.high(second.life, second.arrivedMs) < first.againLowMs) {
+      throw new Violation(`${is}, before its delay was over`);
     }
     if (!this.history.isCertain(first, second.life, second.arrivedMs)) return;
     if (second === lease || this.history.isCertain(first, second.life, nowMs)) {

@@ -29,7 +29,7 @@ export interface Message {
   readonly sentMs: number;
   /** Bounds of broker time: produced not before, and deliverable not before. */
   readonly producedLowMs: number;
-  dueLowMs: number;
+  readonly dueLowMs: number;
   /** Not ready at once, when produced or given back. */
   isDelayed: boolean;
   id: number | undefined;
@@ -63,6 +63,8 @@ export interface Lease {
   deadlineHighMs: number;
   /** Ended for certain by an answer, at that time. */
   over: Told | undefined;
+  /** Given back with a delay: not delivered again before this, in broker time. */
+  againLowMs: number;
   /** Extended last. */
   extended: Told | undefined;
   /** It may have ended by something other than its deadline. */

@@ -125,7 +125,7 @@ export class SettleOracle {
     if (kind !== 'nack' || ms === 0) return;
     lease.message.isDelayed = true;
     if (!told.isWeak) {
-      lease.message.dueLowMs = this.history.clock.low(settle.life, settle.sentMs) + ms;
+      lease.againLowMs = this.history.clock.low(settle.life, settle.sentMs) + ms;
     }
   }
 
