@@ -6,7 +6,7 @@
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log } from '../log/log.ts';
-import { type Codes, writeEnded, writeError, writeNoDeliveries } from '../protocol/answers.ts';
+import { writeEnded, writeError, writeNoDeliveries } from '../protocol/answers.ts';
 import { DURABILITY } from '../protocol/operations.ts';
 import { Request } from '../protocol/request.ts';
 import { Walker } from '../protocol/walker.ts';
@@ -14,6 +14,7 @@ import type { Bodies, Outlet } from '../queue/journal.ts';
 import type { Durability, Queue } from '../queue/queue.ts';
 import { State } from '../queue/state.ts';
 import type { Taker } from '../queue/taker.ts';
+import { acknowledgedBy } from './acknowledged.ts';
 import type { BrokerTime } from './broker-time.ts';
 import type { Connection } from './connection.ts';
 import { writeBatch } from './delivery.ts';
@@ -137,7 +138,8 @@ export class Core implements Outlet {
   deliver(taker: Taker, queue: Queue): void {
     const connection = taker.connection as Connection;
     if (taker.kind === 'receive') connection.takers.delete(taker.requestId);
-    const output = this.output(connection, this.levelOf(queue));
+    const level = acknowledgedBy(taker)?.level === 'fsync' ? 'fsync' : this.levelOf(queue);
+    const output = this.output(connection, level);
     writeBatch(this.log, output, taker, queue, this.state.batch);
     if (taker.isSequenced) output.countSequenced();
   }
@@ -145,8 +147,9 @@ export class Core implements Outlet {
   answerEmpty(taker: Taker): void {
     const connection = taker.connection as Connection;
     connection.takers.delete(taker.requestId);
-    const output = this.output(connection, 'write');
-    writeNoDeliveries(output.writer, taker.requestId, taker.codes as readonly Codes[] | undefined);
+    const acknowledged = acknowledgedBy(taker);
+    const output = this.output(connection, acknowledged?.level ?? 'write');
+    writeNoDeliveries(output.writer, taker.requestId, acknowledged?.codes);
     if (taker.isSequenced) output.countSequenced();
   }
 

@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert';
 import type { Log } from '../log/log.ts';
-import { beginDeliveries, type Codes, endDeliveries, writeDelivery } from '../protocol/answers.ts';
+import { beginDeliveries, endDeliveries, writeDelivery } from '../protocol/answers.ts';
 import type { DeliveryBatch } from '../queue/delivery-batch.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Taker } from '../queue/taker.ts';
+import { acknowledgedBy } from './acknowledged.ts';
 import type { HeldOutput } from './held-output.ts';
 
 /** Writes the batch, leased to the taker, into `output`. Its bodies are in memory. */
@@ -40,7 +41,7 @@ export function writeBatch(
       length,
     );
   }
-  endDeliveries(writer, start, taker.codes as readonly Codes[] | undefined);
+  endDeliveries(writer, start, acknowledgedBy(taker)?.codes);
   output.addDelivery({
     position: 0,
     queue,

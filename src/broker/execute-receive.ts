@@ -10,6 +10,7 @@ import { joinLine, removeTaker } from '../queue/deliver.ts';
 import type { Session } from '../queue/session.ts';
 import { ack } from '../queue/settle.ts';
 import { Taker } from '../queue/taker.ts';
+import type { Acknowledged } from './acknowledged.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { codesOf } from './execute-settle.ts';
@@ -28,8 +29,8 @@ export function executeReceive(
   nowMs: number,
 ): number {
   refuseTaker(core, connection, request);
-  const codes = request.hasAcks ? executeAcks(core, connection, request, nowMs) : undefined;
-  const taker = newTaker(core, connection, request, 'receive', codes);
+  const acknowledged = request.hasAcks ? acknowledge(core, connection, request, nowMs) : undefined;
+  const taker = newTaker(core, connection, request, 'receive', acknowledged);
   const { waitMs } = request;
   core.state.takers.add(taker, waitMs === 0 ? undefined : nowMs + waitMs);
   joinLine(core.state, taker);
@@ -97,7 +98,7 @@ function newTaker(
   connection: Connection,
   request: Request,
   kind: 'receive' | 'subscription',
-  codes: readonly Codes[] | undefined,
+  acknowledged: Acknowledged | undefined,
 ): Taker {
   const isReceive = kind === 'receive';
   const bytes = isReceive ? request.bytesMax : request.creditBytes;
@@ -110,33 +111,36 @@ function newTaker(
     messages: isReceive ? request.messagesMax : request.creditMessages,
     bytes: bytes === 0 ? Number.POSITIVE_INFINITY : bytes,
     visibilityMs: request.visibilityMs,
-    codes,
+    acknowledged,
     isSequenced: isReceive && request.sequence > 0,
   });
   connection.takers.set(request.id, taker);
   return taker;
 }
 
-/** Acknowledges what the receive carries, unless that was done before. Codes by group. */
-function executeAcks(
+/** Acknowledges what the receive carries, unless that was done before. */
+function acknowledge(
   core: Core,
   connection: Connection,
   request: Request,
   nowMs: number,
-): readonly Codes[] {
+): Acknowledged {
   const session = sequencedSession(connection, request);
   const known = recall(session, request);
   const refused =
     known === undefined ? ackAll(core, connection, request, session, nowMs) : known.refused;
   if (session !== undefined) connection.openSequenced += 1;
   const { groups } = request;
-  return groups.queues.slice(0, groups.count).map((_, group) => {
+  const queues = groups.queues.slice(0, groups.count);
+  const levels = queues.map((name) => core.levelOf(core.state.existing(name)));
+  const codes = queues.map((_, group): Codes => {
     const from = groups.from[group]!;
     const to = groups.to[group]!;
     const ofGroup = refused?.filter(({ index }) => index >= from && index < to);
     const shifted = ofGroup?.map(({ index, code }) => ({ index: index - from, code }));
     return codesOf(shifted, to - from);
   });
+  return { codes, level: levels.includes('fsync') ? 'fsync' : 'write' };
 }
 
 function ackAll(

@@ -21,8 +21,8 @@ export interface TakerOptions {
   readonly bytes: number;
   /** 0: the queue's. */
   readonly visibilityMs: number;
-  /** Codes of the receipts that a receive acknowledged, for its answer. Opaque to the rules. */
-  readonly codes?: unknown;
+  /** What a receive acknowledged on the way, for its answer. Opaque to the rules. */
+  readonly acknowledged?: unknown;
   /** Whether the request had a sequence number. */
   readonly isSequenced?: boolean;
 }
@@ -34,7 +34,7 @@ export class Taker {
   readonly session: Session | undefined;
   readonly kind: 'receive' | 'subscription';
   readonly visibilityMs: number;
-  readonly codes: unknown;
+  readonly acknowledged: unknown;
   readonly isSequenced: boolean;
   /** What it may still take. */
   messages: number;
@@ -53,7 +53,7 @@ export class Taker {
     this.messages = options.messages;
     this.bytes = options.bytes;
     this.visibilityMs = options.visibilityMs;
-    this.codes = options.codes;
+    this.acknowledged = options.acknowledged;
     this.isSequenced = options.isSequenced ?? false;
   }
 

@@ -29,6 +29,8 @@ export interface Call {
   readonly write: (writer: ByteWriter, id: number, sequence: number | undefined) => void;
   /** An answer came. A subscription stays open for more. */
   readonly answered: (reply: Reply, open: OpenCall) => void;
+  /** It was sent again, to the life that `client.life` tells. */
+  readonly resent?: () => void;
   /** No answer will come. */
   readonly lost: () => void;
   readonly isSubscription?: boolean;
@@ -249,6 +251,7 @@ export class Client implements LinkEnd {
       open.timesSent += 1;
       this.world.counts.retries += 1;
       open.call.write(this.writer, open.id, open.sequence);
+      open.call.resent?.();
     }
     this.flushLater();
   }

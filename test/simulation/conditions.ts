@@ -39,7 +39,7 @@ export interface Conditions {
 
   readonly durability: 'fsync' | 'write';
   /** Queues made with durability `write`. */
-  readonly weakQueues: ReadonlySet<string>;
+  readonly weakQueues: readonly string[];
   readonly weakProduceChance: number;
   readonly visibilityMs: number;
   readonly releaseAfterMs: number;
@@ -88,7 +88,7 @@ export function drawConditions(random: Random): Conditions {
     tailCacheBytes: random.pick([10, 32]) * 1024,
     readCacheBytes: random.pick([4, 16]) * 1024,
     durability: random.chance(0.15) ? 'write' : 'fsync',
-    weakQueues: new Set(queues.filter(() => random.chance(0.15))),
+    weakQueues: queues.filter(() => random.chance(0.15)),
     weakProduceChance: random.pick([0, 0, 0.3]),
     visibilityMs: random.pick([200, 600, 2000]),
     releaseAfterMs: random.pick([150, 600, 2000]),

@@ -97,9 +97,10 @@ export class Consumer {
         }
         this.askSoon();
       },
+      resent: () => this.resent(settles),
       lost: () => {
         this.isWaiting = false;
-        for (const settle of settles) world.oracle.settles.lost(settle);
+        this.lost(settles);
       },
     };
     client.send(call);
@@ -245,7 +246,7 @@ export class Consumer {
   }
 
   private settle(kind: SettleKind, all: readonly Lease[], ms: number): void {
-    const { world, client } = this;
+    const { client } = this;
     const leases = all.filter((lease) => lease.open === undefined);
     if (leases.length === 0 || !client.isOpen || !client.mayNumber) return;
     for (const { queue, receipts, of } of groupsWith(leases)) {
@@ -260,9 +261,8 @@ export class Consumer {
           else writeExtend(writer, id, { ...fields, visibilityMs: ms });
         },
         answered: (reply) => this.settled(reply, settles),
-        lost: () => {
-          for (const settle of settles) world.oracle.settles.lost(settle);
-        },
+        resent: () => this.resent(settles),
+        lost: () => this.lost(settles),
       };
       client.send(call);
     }
@@ -272,6 +272,15 @@ export class Consumer {
     const { world, client } = this;
     const { settles } = world.oracle;
     return leases.map((lease) => settles.sent(kind, lease, ms, world.nowMs, client.life));
+  }
+
+  private resent(settles: readonly Settle[]): void {
+    const { world, client } = this;
+    for (const settle of settles) world.oracle.settles.resent(settle, client.life, world.nowMs);
+  }
+
+  private lost(settles: readonly Settle[]): void {
+    for (const settle of settles) this.world.oracle.settles.lost(settle);
   }
 
   private settled(reply: Reply, settles: readonly Settle[]): void {
@@ -285,10 +294,9 @@ export class Consumer {
   }
 
   private acknowledged(reply: Reply, groups: readonly (readonly Settle[])[]): void {
-    const { world } = this;
     if (reply.operation === ANSWER.error) {
       // A receive that was cancelled or ended has acknowledged; one that was refused has not.
-      for (const settle of groups.flat()) world.oracle.settles.lost(settle);
+      this.lost(groups.flat());
       return;
     }
     for (const [at, settles] of groups.entries()) {

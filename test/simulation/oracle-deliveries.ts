@@ -67,7 +67,7 @@ export class DeliveryOracle {
   }
 
   private *readySince(queue: string, ms: number): Generator<Message> {
-    if (!this.history.settings.isSingleConsumer) return;
+    if (!this.history.isSingleConsumer) return;
     for (const message of this.history.ofQueue(queue)) {
       if (!this.wasReady(message, ms)) continue;
       this.history.counts.orderChecks += 1;
@@ -99,7 +99,8 @@ export class DeliveryOracle {
     if (message.queue !== facts.queue) throw new Violation(`${is} came from ${facts.queue}`);
     if (message.priority !== facts.priority) throw new Violation(`${is} has another priority`);
     const nowHighMs = history.clock.high(facts.life, nowMs);
-    if (nowHighMs < message.dueLowMs) throw new Violation(`${is} came before its delay was over`);
+    if (nowHighMs < message.producedLowMs + message.delayMs)
+      throw new Violation(`${is} came before its delay was over`);
     const { producedMs } = facts;
     if (producedMs + 1 < message.producedLowMs || producedMs > nowHighMs) {
       throw new Violation(`${is} was produced at ${producedMs}, as told`);
@@ -114,8 +115,7 @@ export class DeliveryOracle {
   private executedLow(facts: DeliveryFacts, message: Message): number {
     return Math.max(
       this.history.clock.low(facts.life, facts.askedMs),
-      message.producedLowMs,
-      message.dueLowMs,
+      message.producedLowMs + message.delayMs,
     );
   }
 

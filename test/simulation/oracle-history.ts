@@ -37,9 +37,12 @@ export class History {
   readonly sessions = new Map<string, SessionFacts>();
   /** What was told at `write` up to this time is durable by now. */
   private hardenedMs = -1;
+  /** Whether each queue has one consumer: then order can be checked. */
+  isSingleConsumer: boolean;
 
   constructor(settings: OracleSettings) {
     this.settings = settings;
+    this.isSingleConsumer = settings.isSingleConsumer;
   }
 
   /** An answer at `fsync` to what was sent then: all that was told before is durable too. */

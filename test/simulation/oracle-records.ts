@@ -27,9 +27,9 @@ export interface Message {
   readonly queue: string;
   readonly priority: number;
   readonly sentMs: number;
-  /** Bounds of broker time: produced not before, and deliverable not before. */
-  readonly producedLowMs: number;
-  readonly dueLowMs: number;
+  /** In broker time: not produced before. */
+  producedLowMs: number;
+  readonly delayMs: number;
   /** Not ready at once, when produced or given back. */
   isDelayed: boolean;
   id: number | undefined;
@@ -81,7 +81,8 @@ export interface Settle {
   readonly kind: SettleKind;
   readonly lease: Lease;
   readonly sentMs: number;
-  readonly life: number;
+  /** In broker time: not executed before. */
+  lowMs: number;
   /** Nack: the delay; extend: the visibility. */
   readonly ms: number;
   /** Whether the message was gone for certain when this was first sent. */

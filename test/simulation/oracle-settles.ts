@@ -18,7 +18,7 @@ export class SettleOracle {
       kind,
       lease,
       sentMs: nowMs,
-      life,
+      lowMs: this.history.clock.low(life, nowMs),
       ms,
       wasGone: message.gone !== undefined || message.purged !== undefined,
       wasOver: lease.over !== undefined,
@@ -28,11 +28,18 @@ export class SettleOracle {
     lease.open = settle;
     if (kind === 'ack') message.acksOpen += 1;
     if (kind === 'extend') {
-      const lowMs = this.history.clock.low(life, nowMs) + ms;
-      lease.deadlineLowMs = Math.min(lease.deadlineLowMs, lowMs);
+      lease.deadlineLowMs = Math.min(lease.deadlineLowMs, settle.lowMs + ms);
       lease.deadlineHighMs = Number.POSITIVE_INFINITY;
     }
     return settle;
+  }
+
+  /** Sent again: it may be executed only now, in a life whose clock is behind. */
+  resent(settle: Settle, life: number, nowMs: number): void {
+    const { lease, kind, ms } = settle;
+    settle.lowMs = Math.min(settle.lowMs, this.history.clock.low(life, nowMs));
+    if (kind !== 'extend') return;
+    lease.deadlineLowMs = Math.min(lease.deadlineLowMs, settle.lowMs + ms);
   }
 
   /** It took effect. */
@@ -93,14 +100,13 @@ export class SettleOracle {
   }
 
   private checkDone(settle: Settle): void {
-    const { history } = this;
     const { lease, kind } = settle;
     const { message } = lease;
     const is = `${kind} of ${name(message)} with token ${lease.token} was accepted,`;
     if (lease.isDoubtful) return;
     if (settle.wasGone) throw new Violation(`${is} but the message was gone`);
     if (settle.wasOver) throw new Violation(`${is} but the lease had been given up`);
-    if (history.clock.low(settle.life, settle.sentMs) > settle.highBefore) {
+    if (settle.lowMs > settle.highBefore) {
       throw new Violation(`${is} but the lease had run down`);
     }
     const later = message.leases.find((other) => isLater(other, lease) && !other.isDoubtful);
@@ -125,14 +131,14 @@ export class SettleOracle {
     if (kind !== 'nack' || ms === 0) return;
     lease.message.isDelayed = true;
     if (!told.isWeak) {
-      lease.againLowMs = this.history.clock.low(settle.life, settle.sentMs) + ms;
+      lease.againLowMs = settle.lowMs + ms;
     }
   }
 
   private extended(settle: Settle, told: Told, life: number): void {
     const { lease, ms } = settle;
     const { clock } = this.history;
-    lease.deadlineLowMs = clock.low(settle.life, settle.sentMs) + ms;
+    lease.deadlineLowMs = settle.lowMs + ms;
     lease.deadlineHighMs = clock.high(life, told.atMs) + ms;
     lease.extended = told;
     this.history.counts.extends += 1;

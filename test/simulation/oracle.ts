@@ -88,7 +88,7 @@ export class Oracle {
         priority: facts.priority,
         sentMs: nowMs,
         producedLowMs: lowMs,
-        dueLowMs: lowMs + facts.delayMs,
+        delayMs: facts.delayMs,
         isDelayed: facts.delayMs > 0,
         id: undefined,
         idTold: undefined,
@@ -104,6 +104,14 @@ export class Oracle {
       history.ofQueue(facts.queue).add(message);
       return message;
     });
+  }
+
+  /** Sent again: it may be executed only now, in a life whose clock is behind. */
+  produceResent(messages: readonly Message[], life: number, nowMs: number): void {
+    const lowMs = this.history.clock.low(life, nowMs);
+    for (const message of messages) {
+      message.producedLowMs = Math.min(message.producedLowMs, lowMs);
+    }
   }
 
   confirmed(
@@ -181,6 +189,11 @@ export class Oracle {
     for (const session of this.history.sessions.values()) {
       if (session.awayMs !== undefined) session.awayMs = beganMs;
     }
+  }
+
+  /** Others take from the queues as well from now on. */
+  manyConsumers(): void {
+    this.history.isSingleConsumer = false;
   }
 
   /** Everything was drained: nothing that was confirmed may be missing. */

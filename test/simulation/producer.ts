@@ -61,6 +61,7 @@ export class Producer {
       isSequenced: true,
       write: (writer, id, sequence) => writeProduce(writer, id, { ...fields, sequence }),
       answered: (reply, open) => this.answered(reply, open, messages, facts.isWeak),
+      resent: () => world.oracle.produceResent(messages, client.life, world.nowMs),
       lost: () => world.oracle.produceLost(messages),
     };
     client.send(call);

@@ -59,7 +59,7 @@ export class World {
     this.scheduler = new Scheduler(this.random, options.print);
     this.counts = emptyWorldCounts();
     const isWeak = (queue: string) =>
-      conditions.durability === 'write' || conditions.weakQueues.has(queue);
+      conditions.durability === 'write' || conditions.weakQueues.includes(queue);
     this.oracle = new Oracle({
       releaseAfterMs: conditions.releaseAfterMs,
       sessionForgetMs: smallLimits.sessionForgetMs,
@@ -229,6 +229,7 @@ export class World {
   private async rest(): Promise<void> {
     this.isChaos = false;
     this.note('rest');
+    this.oracle.manyConsumers();
     for (const producer of this.producers) producer.stop();
     for (const consumer of this.consumers) consumer.stop();
     this.operator.resumeAll();
