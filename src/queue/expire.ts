@@ -24,7 +24,7 @@ export function expire(state: State, nowMs: number): boolean {
   // Purged messages first: a row of theirs is still in the deadlines, but its message is not in a
   // queue.
   if (state.retired.length > 0) {
-    freeRetired(state);
+    freeRetired(state, limits.sliceMessagesMax);
     return true;
   }
   const isMore = expireRows(state, nowMs);
@@ -162,9 +162,9 @@ function rowFound(queue: Queue): number {
   return queue.foundChunk!.rows[queue.foundIndex]!;
 }
 
-/** Frees one slice of the messages of purged queues. */
-function freeRetired(state: State): void {
-  let room = limits.sliceMessagesMax;
+/** Frees messages of purged queues, about `countMax` of them. */
+export function freeRetired(state: State, countMax: number): void {
+  let room = countMax;
   while (room > 0 && state.retired.length > 0) {
     room -= freeChunk(state, state.retired[state.retired.length - 1]!);
   }

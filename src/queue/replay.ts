@@ -7,6 +7,7 @@
 import assert from 'node:assert';
 import type { AnswerPart, RememberedAnswer } from './answers.ts';
 import { DELAYED, IN_FLIGHT, READY } from './chunk.ts';
+import { freeRetired } from './expire.ts';
 import type { IdList } from './id-list.ts';
 import { type MessageSlice, RETURNED_RELEASED, type ReturnedReason } from './journal.ts';
 import { admitSlice } from './produce.ts';
@@ -15,7 +16,7 @@ import { type Paused, Queue, type QueueSettings } from './queue.ts';
 import type { MessageSnapshot } from './relocate.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
-import { delay, endLease, giveBack, lease, removeMessage, ripen } from './transitions.ts';
+import { delay, giveBack, lease, removeMessage, ripen } from './transitions.ts';
 
 export interface QueueFact {
   readonly number: number;
@@ -38,12 +39,21 @@ export function replayQueueSet(state: State, fact: QueueFact, position: number):
 
 export function replayQueueDeleted(state: State, number: number): void {
   const queue = state.queuesByNumber.get(number);
-  if (queue !== undefined) forgetQueue(state, queue);
+  if (queue === undefined) return;
+  forgetQueue(state, queue);
+  freeAll(state);
 }
 
 export function replayPurged(state: State, number: number): void {
   const queue = state.queuesByNumber.get(number);
-  if (queue !== undefined) retireLanes(state, queue);
+  if (queue === undefined) return;
+  retireLanes(state, queue);
+  freeAll(state);
+}
+
+/** Nobody waits for a turn, and the segments that hold them may go as soon as the log is read. */
+function freeAll(state: State): void {
+  freeRetired(state, Number.POSITIVE_INFINITY);
 }
 
 export function replayProduced(
@@ -126,10 +136,8 @@ export function replaySessionOpened(
 
 export function replaySessionEnded(state: State, number: number): void {
   const session = state.sessions.withNumber(number);
-  if (session === undefined) return;
-  // Its leases were given back before, unless their messages are purged and only wait to be freed.
-  while (session.firstRow !== 0) endLease(state, session.firstRow);
-  state.sessions.end(session);
+  // Its leases were given back before.
+  if (session !== undefined) state.sessions.end(session);
 }
 
 export function replayAnswered(

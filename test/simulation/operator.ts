@@ -93,7 +93,8 @@ export class Operator {
         world.note(`operator: ${verb} ${args.queue} ${isDone ? 'done' : reply.code}`);
         if (!isDone) world.expectRefusal(reply);
         const isWeak = world.conditions.durability === 'write';
-        if (purge !== undefined) world.oracle.purged(purge, isDone, isWeak, world.nowMs);
+        if (purge !== undefined)
+          world.oracle.purged(purge, isDone, isWeak, client.life, world.nowMs);
         world.counts[isDestructive ? 'purges' : 'settings'] += 1;
         this.isBusy = false;
         this.waiting.shift();

@@ -31,7 +31,7 @@ export class DeliveryOracle {
       againLowMs: 0,
       extended: undefined,
       isMaybeOver: false,
-      isDoubtful: false,
+      isDoubtful: history.isUndone(facts.life, history.settings.isWeak(message.queue)),
       open: undefined,
     };
     this.checkToken(lease);
@@ -46,15 +46,16 @@ export class DeliveryOracle {
 
   /** One frame of deliveries, in order, asked for at `askedMs`. */
   answered(askedMs: number, leases: readonly Lease[]): void {
-    const last = leases.at(-1)?.message;
+    const last = leases.at(-1);
     if (last === undefined) return;
     for (let at = 1; at < leases.length; at += 1) {
-      const [before, after] = [leases[at - 1]!.message, leases[at]!.message];
-      if (!isBefore(before, after)) throw outOfOrder(before, after);
+      const [before, after] = [leases[at - 1]!, leases[at]!];
+      if (!isBefore(before.message, before.id, after)) throw outOfOrder(after, before.message);
     }
     const given = new Set(leases.map((lease) => lease.message));
-    for (const message of this.readySince(last.queue, askedMs)) {
-      if (!given.has(message) && isBefore(message, last)) throw outOfOrder(message, last);
+    for (const message of this.readySince(last.message.queue, askedMs)) {
+      if (given.has(message) || !isBefore(message, message.id!, last)) continue;
+      throw outOfOrder(last, message);
     }
   }
 
@@ -92,8 +93,10 @@ export class DeliveryOracle {
     if (message === undefined) {
       throw new Violation(`ID ${facts.id} has a body that nobody sent: ${facts.body.slice(0, 40)}`);
     }
-    const told = { atMs: nowMs, isWeak: history.settings.isWeak(message.queue) };
-    history.identify(message, facts.id, told);
+    const isWeak = history.settings.isWeak(message.queue);
+    if (!history.isUndone(facts.life, isWeak)) {
+      history.identify(message, facts.id, { atMs: nowMs, isWeak });
+    }
     const is = `${name(message)}, delivered with token ${facts.token},`;
     if (message.isRefused) throw new Violation(`${is} was refused`);
     if (message.queue !== facts.queue) throw new Violation(`${is} came from ${facts.queue}`);
@@ -162,11 +165,11 @@ export class DeliveryOracle {
   }
 }
 
-/** Whether of two ready messages this one has its turn first. */
-function isBefore(one: Message, other: Message): boolean {
-  return one.priority > other.priority || (one.priority === other.priority && one.id! < other.id!);
+/** Whether a ready message has its turn before one that was delivered. */
+function isBefore(message: Message, id: number, { message: other, id: otherId }: Lease): boolean {
+  return message.priority > other.priority || (message.priority === other.priority && id < otherId);
 }
 
-function outOfOrder(first: Message, second: Message): Violation {
-  return new Violation(`${name(second)} was delivered, while ${name(first)} came first`);
+function outOfOrder(lease: Lease, first: Message): Violation {
+  return new Violation(`${name(lease.message)} was delivered, while ${name(first)} came first`);
 }

@@ -37,6 +37,7 @@ export class History {
   readonly sessions = new Map<string, SessionFacts>();
   /** What was told at `write` up to this time is durable by now. */
   private hardenedMs = -1;
+  private cutLife = -1;
   /** Whether each queue has one consumer: then order can be checked. */
   isSingleConsumer: boolean;
 
@@ -48,6 +49,16 @@ export class History {
   /** An answer at `fsync` to what was sent then: all that was told before is durable too. */
   hardened(sentMs: number): void {
     this.hardenedMs = Math.max(this.hardenedMs, sentMs);
+  }
+
+  /** The power went in that life. What it told at `write` may also arrive later. */
+  powerCut(life: number): void {
+    this.cutLife = life;
+  }
+
+  /** Whether what a life tells now may have been undone already. */
+  isUndone(life: number, isWeak: boolean): boolean {
+    return isWeak && life <= this.cutLife;
   }
 
   /** Whether a power cut now may undo it. */

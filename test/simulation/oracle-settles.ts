@@ -55,6 +55,10 @@ export class SettleOracle {
     }
     this.checkDone(settle);
     lease.open = undefined;
+    if (history.isUndone(life, isWeak)) {
+      lease.isDoubtful = true;
+      return;
+    }
     const told = { atMs: nowMs, isWeak };
     if (kind === 'ack') this.acked(settle, told);
     else if (kind === 'extend') this.extended(settle, told, life);

@@ -118,12 +118,12 @@ export class Oracle {
     messages: readonly Message[],
     ids: readonly number[],
     asked: { isWeak: boolean; sentMs: number },
-    durability: number,
+    answer: { durability: number; life: number },
     nowMs: number,
   ): void {
     const { history } = this;
     const [first] = messages as [Message];
-    const isWeak = durability === 1;
+    const isWeak = answer.durability === 1;
     if (isWeak && !asked.isWeak && !history.settings.isWeak(first.queue)) {
       throw new Violation(`${name(first)} was confirmed at write`);
     }
@@ -131,6 +131,7 @@ export class Oracle {
       throw new Violation(`${messages.length} messages got ${ids.length} IDs`);
     }
     if (!isWeak) history.hardened(asked.sentMs);
+    if (history.isUndone(answer.life, isWeak)) return;
     const told = { atMs: nowMs, isWeak };
     for (const [index, message] of messages.entries()) {
       history.identify(message, ids[index]!, told);
@@ -163,9 +164,9 @@ export class Oracle {
     return purge;
   }
 
-  purged(purge: Purge, isDone: boolean, isWeak: boolean, nowMs: number): void {
+  purged(purge: Purge, isDone: boolean, isWeak: boolean, life: number, nowMs: number): void {
     this.purges.delete(purge);
-    if (!isDone) return;
+    if (!isDone || this.history.isUndone(life, isWeak)) return;
     const told = { atMs: nowMs, isWeak };
     for (const message of purge.certain) {
       if (!this.history.isUndoable(message.confirmed)) message.purged ??= told;
@@ -174,14 +175,16 @@ export class Oracle {
   }
 
   /** The broker's process ended. */
-  stopped(how: 'kill' | 'power' | 'stop', nowMs: number): void {
+  stopped(how: 'kill' | 'power' | 'stop', life: number, nowMs: number): void {
     const { history } = this;
     for (const session of history.sessions.values()) {
       if (!history.isSafe(session, nowMs)) this.loseLeases(session);
       session.awayMs = history.awaySince(session) ?? nowMs;
       session.connection = undefined;
     }
-    if (how === 'power') for (const message of history.messages.values()) this.undo(message);
+    if (how !== 'power') return;
+    for (const message of history.messages.values()) this.undo(message);
+    history.powerCut(life);
   }
 
   /** A life began that was to accept connections: grace counts from there. */

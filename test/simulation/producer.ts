@@ -92,7 +92,8 @@ export class Producer {
     const asked = { isWeak, sentMs: open.sentMs };
     if (reply.runs.length > 2) world.counts.severalRuns += 1;
     world.note(`${this.client.name} has ${ids.length} confirmed from ${ids[0]}`);
-    world.oracle.confirmed(messages, ids, asked, reply.durability, world.nowMs);
+    const answer = { durability: reply.durability, life: this.client.life };
+    world.oracle.confirmed(messages, ids, asked, answer, world.nowMs);
   }
 }
 

@@ -139,14 +139,16 @@ export class World {
   }
 
   private crash(how: 'kill' | 'power'): void {
+    const { life } = this.host;
     this.host.crash(how);
-    this.oracle.stopped(how, this.nowMs);
+    this.oracle.stopped(how, life, this.nowMs);
     this.after(this.random.integer(0, 200), () => this.start());
   }
 
   private stop(): void {
+    const { life } = this.host;
     this.host.stop(() => {
-      this.oracle.stopped('stop', this.nowMs);
+      this.oracle.stopped('stop', life, this.nowMs);
       this.after(this.random.integer(0, 200), () => this.start());
     });
   }
