@@ -62,7 +62,7 @@ export function drawConditions(random: Random): Conditions {
   const sometimes = (chance: number, least: number, most: number) =>
     random.chance(chance) ? random.integer(least, most) : Number.POSITIVE_INFINITY;
   return {
-    chaosMs: random.integer(1500, 6000),
+    chaosMs: random.integer(800, 3500),
     queues,
     producers: random.integer(1, 4),
     consumers: isSingleConsumer ? queueCount : random.integer(1, 4),
@@ -96,7 +96,7 @@ export function drawConditions(random: Random): Conditions {
     batchMax: random.pick([1, 5, 40]),
     delayChance: random.pick([0, 0.2]),
     priorities: random.pick([1, 3]),
-    produceMs: random.pick([5, 20, 80]),
+    produceMs: random.pick([8, 25, 80]),
     workMs: random.pick([1, 20, 150]),
     failChance: random.pick([0, 0.1, 0.4]),
     subscribeChance: random.pick([0, 0.5, 1]),

@@ -77,9 +77,9 @@ export class Consumer {
     const visibilityMs = this.visibilityMs();
     const fields = {
       queues: world.conditions.isSingleConsumer ? options.queues : random.shuffle(options.queues),
-      messagesMax: random.pick([1, 3, 30]),
+      messagesMax: options.isDraining ? 30 : random.pick([1, 3, 30]),
       bytesMax: random.pick([0, 0, 500]),
-      waitMs: random.pick([0, 50, 700]),
+      waitMs: options.isDraining ? 400 : random.pick([0, 50, 700]),
       visibilityMs,
       detached: options.detached,
       acks: acks.length === 0 ? undefined : groupsOf(acks),

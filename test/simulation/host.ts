@@ -13,7 +13,7 @@ import { insideOf } from './inside.ts';
 import { Link, type LinkEnd } from './link.ts';
 import type { Scheduler } from './scheduler.ts';
 import { smallSizes } from './small-limits.ts';
-import { SimulatedStorage } from './storage.ts';
+import { type Operation, SimulatedStorage } from './storage.ts';
 
 export type MakeLog = (storage: SimulatedStorage, options: FileLogOptions) => Log;
 
@@ -64,6 +64,7 @@ export class Host {
   private storage: SimulatedStorage;
   private links = new Set<Link>();
   private wallOffsetMs = 0;
+  private interruption: { operation: Operation; act: () => void } | undefined;
 
   constructor(
     scheduler: Scheduler,
@@ -80,7 +81,9 @@ export class Host {
       random: () => random.fraction(),
       strictDirectory: conditions.strictDirectory,
       schedule: (run, operation) => {
-        scheduler.after(this.latencyOf(operation), run);
+        const latencyMs = this.latencyOf(operation);
+        scheduler.after(latencyMs, run);
+        this.interruptDuring(operation, latencyMs);
       },
     });
   }
@@ -154,6 +157,11 @@ export class Host {
     this.storage = this.storage.crash(how);
   }
 
+  /** Does something while the next such operation of the disk is under way. */
+  during(operation: Operation, act: () => void): void {
+    this.interruption = { operation, act };
+  }
+
   /** A clean stop; `stopped` is called when the process is over. */
   stop(stopped: () => void): void {
     const { broker, life } = this;
@@ -196,6 +204,7 @@ export class Host {
   }
 
   private endLife(): void {
+    this.interruption = undefined;
     const { broker, counts, storage } = this;
     if (broker !== undefined) {
       const core = insideOf(broker);
@@ -224,6 +233,15 @@ export class Host {
       },
       after: later,
     };
+  }
+
+  private interruptDuring(operation: Operation, latencyMs: number): void {
+    const { scheduler, interruption, life } = this;
+    if (interruption?.operation !== operation || this.broker === undefined) return;
+    this.interruption = undefined;
+    scheduler.after(latencyMs * scheduler.random.fraction(), () => {
+      if (this.life === life) interruption.act();
+    });
   }
 
   private latencyOf(operation: string): number {

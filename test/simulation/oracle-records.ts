@@ -136,7 +136,7 @@ export interface OracleCounts {
   purged: number;
   resumes: number;
   sessionsLost: number;
-  certainLeases: number;
+  acksAfterRestart: number;
   orderChecks: number;
   undone: number;
 }
@@ -159,7 +159,7 @@ export function emptyOracleCounts(): OracleCounts {
     purged: 0,
     resumes: 0,
     sessionsLost: 0,
-    certainLeases: 0,
+    acksAfterRestart: 0,
     orderChecks: 0,
     undone: 0,
   };

@@ -60,6 +60,7 @@ export class SettleOracle {
       return;
     }
     const told = { atMs: nowMs, isWeak };
+    if (kind === 'ack' && life > lease.life) history.counts.acksAfterRestart += 1;
     if (kind === 'ack') this.acked(settle, told);
     else if (kind === 'extend') this.extended(settle, told, life);
     else this.givenBack(settle, told);
@@ -125,6 +126,7 @@ export class SettleOracle {
     if (message.gone !== undefined) throw new Violation(`${name(message)} was acked twice`);
     message.acksOpen -= 1;
     message.gone = { ...told, lease: settle.lease };
+    if (!told.isWeak) this.history.ofQueue(message.queue).delete(message);
     this.history.counts.acks += 1;
   }
 

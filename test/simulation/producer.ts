@@ -41,7 +41,7 @@ export class Producer {
   private produce(): void {
     const { world, client } = this;
     const { random, conditions } = world;
-    const count = random.chance(0.5) ? 1 : random.integer(1, conditions.batchMax);
+    const count = random.chance(0.7) ? 1 : random.integer(1, conditions.batchMax);
     const facts = {
       queue: random.pick(conditions.queues),
       bodies: Array.from({ length: count }, () => this.body(count)),

@@ -145,6 +145,16 @@ export class World {
     this.after(this.random.integer(0, 200), () => this.start());
   }
 
+  /** At once, or in the middle of something that the disk does. */
+  private strike(how: 'kill' | 'power'): void {
+    const { host, random } = this;
+    const crash = () => {
+      if (this.isChaos && host.broker !== undefined) this.crash(how);
+    };
+    if (random.chance(0.4)) crash();
+    else host.during(random.pick(['sync', 'sync', 'sync', 'syncDir', 'unlink', 'rename']), crash);
+  }
+
   private stop(): void {
     const { life } = this.host;
     this.host.stop(() => {
@@ -173,8 +183,8 @@ export class World {
   private armFaults(): void {
     const { conditions, random, counts } = this;
     const client = () => random.pick([...this.producers, ...this.consumers]).client;
-    this.often(conditions.killMs, () => this.ifUp(() => this.crash('kill')));
-    this.often(conditions.powerMs, () => this.ifUp(() => this.crash('power')));
+    this.often(conditions.killMs, () => this.strike('kill'));
+    this.often(conditions.powerMs, () => this.strike('power'));
     this.often(conditions.stopMs, () => this.ifUp(() => this.stop()));
     this.often(conditions.wallJumpMs, () => this.host.jumpWall(random.integer(-3600e3, 3600e3)));
     this.often(conditions.operatorMs, () => this.operator.interfere());
