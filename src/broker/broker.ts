@@ -44,6 +44,7 @@ export class Broker {
   private readonly core: Core;
   private readonly log: Log;
   private readonly runtime: Runtime;
+  private readonly fetches: Fetches;
   private readonly compaction: Compaction;
   private resolveEnded!: (end: BrokerEnd) => void;
   private hasEnded = false;
@@ -62,10 +63,11 @@ export class Broker {
   constructor(log: Log, runtime: Runtime, options: BrokerOptions) {
     this.log = log;
     this.runtime = runtime;
-    const fetches = new Fetches(log, (queue) => this.bodyArrived(queue));
-    this.core = new Core(log, options.settings, fetches);
+    const failed = (error: unknown) => this.finish({ how: 'failed', error: error as Error });
+    this.fetches = new Fetches(log, (queue) => this.serveAgain(queue), failed);
+    this.core = new Core(log, options.settings, this.fetches);
     this.core.segmentBytes = options.segmentBytes ?? limits.segmentBytes;
-    this.compaction = new Compaction(this.core, () => this.nextTurn());
+    this.compaction = new Compaction(this.core, () => this.nextTurn(), failed);
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
@@ -203,6 +205,7 @@ export class Broker {
     let isMore = this.runConnections(nowMs);
     if (this.mayExpire && nextDueMs(state) <= nowMs) isMore = expire(state, nowMs) || isMore;
     if (!core.isOverloaded) isMore = dispatch(state, nowMs) || isMore;
+    this.fetches.wake();
     core.mark(nowMs);
     this.log.commit();
     // Else the log is at work and will say how far it is.
@@ -317,7 +320,7 @@ export class Broker {
     if (this.runnable.has(connection)) this.scheduleTurn();
   }
 
-  private bodyArrived(queue: Queue): void {
+  private serveAgain(queue: Queue): void {
     queue.isFetching = false;
     this.core.state.changed.add(queue);
     this.scheduleTurn();

@@ -33,14 +33,16 @@ const blank: MessageSnapshot = {
 export class Compaction {
   private readonly core: Core;
   private readonly nextTurn: () => Promise<void>;
+  private readonly failed: (error: unknown) => void;
   private readonly ids = new IdList(limits.sliceMessagesMax);
   private readonly snapshot = { ...blank };
   private isRunning = false;
 
-  /** `nextTurn` resolves in the next turn of the broker. */
-  constructor(core: Core, nextTurn: () => Promise<void>) {
+  /** `nextTurn` resolves in the next turn of the broker; `failed` is told why it ended. */
+  constructor(core: Core, nextTurn: () => Promise<void>, failed: (error: unknown) => void) {
     this.core = core;
     this.nextTurn = nextTurn;
+    this.failed = failed;
   }
 
   /** Starts to compact if it is time to. Returns at once; cheap enough to be asked often. */
@@ -49,14 +51,10 @@ export class Compaction {
     const segment = this.oldestDue();
     if (segment === undefined) return;
     this.isRunning = true;
-    this.compact(segment).then(
-      () => {
-        this.isRunning = false;
-        this.startIfDue();
-      },
-      // The log has ended, and tells the broker so itself.
-      () => {},
-    );
+    this.compact(segment).then(() => {
+      this.isRunning = false;
+      this.startIfDue();
+    }, this.failed);
   }
 
   /** The oldest segment if it is to be compacted now. */
@@ -155,6 +153,8 @@ export class Compaction {
       const answer = session.answers.find(sequence)!;
       const position = journal.restored(session, sequence, answer);
       session.answers.restore(sequence, { ...answer, position });
+      // An answer with many refused receipts is long, and what one mark holds is bounded.
+      this.mark();
     }
     return isOld || sequences.length > 0;
   }

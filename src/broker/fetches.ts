@@ -12,22 +12,22 @@ import type { Queue } from '../queue/queue.ts';
  */
 const readsMax = 8;
 
-interface Fetch {
-  readonly queue: Queue;
-  readonly position: number;
-  readonly length: number;
-}
-
 export class Fetches implements Bodies {
   private readonly log: Log;
-  private readonly arrived: (queue: Queue) => void;
-  private readonly waiting: Fetch[] = [];
+  private readonly mayGoOn: (queue: Queue) => void;
+  private readonly failed: (error: unknown) => void;
+  /** By the time it is their turn another message may be the next one. */
+  private readonly waiting: Queue[] = [];
   private running = 0;
 
-  /** `arrived` is called when a queue's body is in memory, or its read failed and ended the log. */
-  constructor(log: Log, arrived: (queue: Queue) => void) {
+  /**
+   * `mayGoOn` is called when a queue's body is in memory, or when it may ask for it again; `failed`
+   * when a read failed.
+   */
+  constructor(log: Log, mayGoOn: (queue: Queue) => void, failed: (error: unknown) => void) {
     this.log = log;
-    this.arrived = arrived;
+    this.mayGoOn = mayGoOn;
+    this.failed = failed;
   }
 
   inMemory(position: number, length: number): boolean {
@@ -35,29 +35,23 @@ export class Fetches implements Bodies {
   }
 
   fetch(queue: Queue, position: number, length: number): void {
-    this.waiting.push({ queue, position, length });
-    this.start();
+    if (this.running === readsMax) {
+      this.waiting.push(queue);
+      return;
+    }
+    this.running += 1;
+    this.log.read(position, length).then(() => this.finish(queue), this.failed);
   }
 
-  private start(): void {
-    while (this.running < readsMax && this.waiting.length > 0) {
-      const next = this.waiting.shift()!;
-      this.running += 1;
-      this.read(next).then(
-        () => this.finish(next),
-        // The log has ended and says so itself; nothing is delivered any more.
-        () => {},
-      );
+  /** Lets as many queues that wait ask again as there is room for; they may not want to any more. */
+  wake(): void {
+    for (let room = readsMax - this.running; room > 0 && this.waiting.length > 0; room -= 1) {
+      this.mayGoOn(this.waiting.shift()!);
     }
   }
 
-  private async read(fetch: Fetch): Promise<void> {
-    await this.log.read(fetch.position, fetch.length);
-  }
-
-  private finish(done: Fetch): void {
+  private finish(done: Queue): void {
     this.running -= 1;
-    this.arrived(done.queue);
-    this.start();
+    this.mayGoOn(done);
   }
 }

@@ -194,9 +194,10 @@ export function move(state: State, queue: Queue, position: number): void {
  * After the last record: everything that is live was named, and every session lost its connection.
  */
 export function endReplay(state: State, nowMs: number): void {
-  for (const queue of state.queuesByNumber.values()) assert(queue.name !== '');
+  for (const queue of state.queuesByNumber.values())
+    assert(queue.name !== '', 'a queue that was never named');
   for (const session of state.sessions.all()) {
-    assert(session.key !== '');
+    assert(session.key !== '', 'a session that was never opened');
     state.sessions.disconnect(session, nowMs);
   }
 }
