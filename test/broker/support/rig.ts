@@ -55,6 +55,11 @@ export class Rig {
   }
 
   async start(): Promise<OpenReport> {
+    return await this.wait(this.begin());
+  }
+
+  /** Begins a life without waiting for it. */
+  begin(): Promise<OpenReport> {
     this.life += 1;
     const { scheduler, life, options } = this;
     this.end = undefined;
@@ -80,7 +85,7 @@ export class Rig {
     void this.broker.ended.then((end) => {
       if (this.life === life) this.end = end;
     });
-    return await this.wait(this.broker.start());
+    return this.broker.start();
   }
 
   /** The process dies, or the power goes, and the next life is begun. */

@@ -1,0 +1,104 @@
+/**
+ * A start: it is itself in the log before anybody can connect, its IDs and tokens are unlike those
+ * of any other, and a clock that is a day behind the log refuses it. Rows E2, E5 and E7 of
+ * docs/reliability.md.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ClockError } from '../../src/broker/broker-time.ts';
+import { RECORD } from '../../src/broker/records.ts';
+import { VarintReader } from '../../src/broker/varint.ts';
+import { limits } from '../../src/limits.ts';
+import { FileLog } from '../../src/log/file-log.ts';
+import { Rig } from './support/rig.ts';
+
+const test = suite('start (E2, E5, E7)');
+
+/** The first tokens that the starts of a log wrote down. */
+async function startedTokens(rig: Rig): Promise<number[]> {
+  const tokens: number[] = [];
+  const reader = new VarintReader();
+  const log = new FileLog(rig.storage.crash('power'), { reserve: false });
+  await rig.wait(
+    log.open((kind, _version, buffer, start, end) => {
+      if (kind !== RECORD.started) return;
+      reader.reset(buffer, start, end);
+      tokens.push(reader.next());
+    }),
+  );
+  return tokens;
+}
+
+test('a start is durable before it is over', async () => {
+  const rig = new Rig();
+  await rig.start();
+  const tokens = [rig.inside.state.nextToken];
+  await rig.restart('power');
+  tokens.push(rig.inside.state.nextToken);
+  assert.equal(await startedTokens(rig), tokens);
+  assert.ok(tokens[0] !== tokens[1]);
+});
+
+test('IDs jump with each start but the first', async () => {
+  const rig = new Rig();
+  await rig.start();
+  const produced = async () => {
+    const wire = rig.connect();
+    wire.hello();
+    return (await wire.answer(wire.produce({ queue: 'q' }, 'a'))).runs[0]!;
+  };
+  assert.is(await produced(), 1);
+  await rig.restart('kill');
+  assert.is(await produced(), 2 + limits.messageIdJump);
+  await rig.restart('power');
+  assert.is(await produced(), 3 + 2 * limits.messageIdJump);
+});
+
+test('a kill during the start loses nothing, however often', async () => {
+  const rig = new Rig();
+  await rig.start();
+  const wire = rig.connect();
+  wire.hello();
+  await wire.answer(wire.produce({ queue: 'q' }, 'a', 'b', 'c'));
+  for (let round = 0; round < 40; round += 1) {
+    rig.storage = rig.storage.crash(round % 2 === 0 ? 'power' : 'kill');
+    void rig.begin();
+    await rig.run(0.02 * round);
+  }
+  await rig.restart('power');
+  assert.is(rig.inside.state.required('q').ready, 3);
+});
+
+test('a log from over a day ahead refuses the start and is not changed', async () => {
+  const rig = new Rig();
+  await rig.start();
+  const wire = rig.connect();
+  wire.hello();
+  await wire.answer(wire.produce({ queue: 'q' }, 'a'));
+  rig.wallOffsetMs = -limits.clockAheadMsMax - 60_000;
+  await rig.restart('kill').then(
+    () => assert.unreachable(),
+    (error: Error) => assert.instance(error, ClockError),
+  );
+  rig.wallOffsetMs += 120_000;
+  await rig.restart('kill');
+  assert.is(rig.inside.state.required('q').ready, 1);
+});
+
+test('a jump of the wall clock neither ends a lease nor lengthens one', async () => {
+  for (const jumpMs of [3_600_000, -3_600_000]) {
+    const rig = new Rig();
+    await rig.start();
+    const wire = rig.connect();
+    wire.hello();
+    await wire.answer(wire.produce({ queue: 'q' }, 'a'));
+    await wire.answer(wire.receive({ queues: ['q'], visibilityMs: 10_000 }));
+    rig.wallOffsetMs += jumpMs;
+    await rig.run(9900);
+    assert.is(rig.inside.state.required('q').inFlight, 1);
+    await rig.run(200);
+    assert.is(rig.inside.state.required('q').inFlight, 0);
+  }
+});
+
+test.run();
