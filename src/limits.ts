@@ -40,6 +40,8 @@ export const limits = {
   sessionAnswersMax: 1_024,
   /** Every loop over messages does at most this many, then lets others go on. */
   sliceMessagesMax: 1_000,
+  /** So many bytes count as one message more, where bytes are copied. */
+  sliceBytesPerMessage: 4 * KIB,
 
   /** Connections. */
   turnBytesMax: 64 * KIB,

@@ -297,18 +297,12 @@ export class Broker {
     const { core, log } = this;
     for (const connection of core.holding) {
       connection.release(log.written, log.synced);
-      this.countHeld(connection);
+      core.countHeld(connection);
       const isTold = connection.heldBytes === 0;
       if (isTold) core.holding.delete(connection);
       if (isTold && connection.isClosing) connection.transport.end();
       else this.goOnIfPossible(connection);
     }
-  }
-
-  private countHeld(connection: Connection): void {
-    const { heldBytes } = connection;
-    this.core.heldBytes += heldBytes - connection.countedBytes;
-    connection.countedBytes = heldBytes;
   }
 
   private goOnIfPossible(connection: Connection): void {

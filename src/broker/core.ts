@@ -86,9 +86,17 @@ export class Core implements Outlet {
     const position = this.log.appended;
     for (const connection of this.touched) {
       connection.hold(position);
+      this.countHeld(connection);
       this.holding.add(connection);
     }
     this.touched.length = 0;
+  }
+
+  /** Takes note of what a connection holds now. */
+  countHeld(connection: Connection): void {
+    const { heldBytes } = connection;
+    this.heldBytes += heldBytes - connection.countedBytes;
+    connection.countedBytes = heldBytes;
   }
 
   /**

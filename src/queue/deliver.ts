@@ -62,7 +62,7 @@ export function removeTaker(state: State, taker: Taker): void {
   for (const queue of taker.queues) state.forgetIfUnused(queue);
 }
 
-/** Returns how many messages went out, at most about `room`. */
+/** Returns what went out, as a number of messages of ordinary size: at most about `room`. */
 function serveLine(state: State, queue: Queue, room: number, nowMs: number): number {
   let served = 0;
   // The share is that of a whole round: one reckoned anew for each would favour the first.
@@ -77,8 +77,8 @@ function serveLine(state: State, queue: Queue, room: number, nowMs: number): num
     }
     turnsLeft -= 1;
     const count = serve(state, taker, share, nowMs);
-    served += count;
     if (count === 0) break;
+    served += count + Math.floor(state.batch.bytes / limits.sliceBytesPerMessage);
   }
   return served;
 }

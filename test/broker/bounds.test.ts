@@ -1,0 +1,142 @@
+/**
+ * Bounds, at their real sizes, over a disk that takes 20 ms for a sync: whatever clients do, memory
+ * stays bounded and everybody gets a turn. Rows E29, E30 and E32 of docs/reliability.md.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { limits } from '../../src/limits.ts';
+import { writePing, writeSubscribe } from '../../src/protocol/requests.ts';
+import { Rig } from './support/rig.ts';
+import type { Wire } from './support/wire.ts';
+
+const test = suite('bounds (E29, E30, E32)');
+const syncMs = 20;
+const MIB = 1024 * 1024;
+
+async function rigWith(connections: number): Promise<{ rig: Rig; wires: Wire[] }> {
+  const rig = new Rig({ syncMs });
+  await rig.start();
+  const wires = Array.from({ length: connections }, () => rig.connect());
+  for (const wire of wires) await wire.answer(wire.hello({ pinged: false }));
+  return { rig, wires };
+}
+
+test('producers faster than the disk are not read while 16 MiB are not synced (E32)', async () => {
+  const { rig, wires } = await rigWith(4);
+  const body = 'x'.repeat(64 * 1024);
+  const last = wires.map((wire) => {
+    let id = 0;
+    for (let frame = 0; frame < 150; frame += 1) {
+      id = wire.produce({ queue: 'q' }, body, body, body, body);
+    }
+    return id;
+  });
+  let unsyncedMax = 0;
+  let pausedMax = 0;
+  await rig.until(() => {
+    unsyncedMax = Math.max(unsyncedMax, rig.log.appended - rig.log.synced);
+    pausedMax = Math.max(pausedMax, wires.filter(({ isPaused }) => isPaused).length);
+    return wires.every((wire, index) => wire.answerTo(last[index]!) !== undefined);
+  });
+  assert.ok(unsyncedMax <= limits.unsyncedBytesMax, `${unsyncedMax} bytes were not synced`);
+  assert.ok(unsyncedMax > 8 * MIB, 'the test did not reach the bound');
+  assert.is(pausedMax, wires.length);
+  assert.ok(wires.every(({ isPaused, waitingBytes }) => !isPaused && waitingBytes === 0));
+  const unsyncedMiB = Math.round(unsyncedMax / MIB);
+  console.log(JSON.stringify({ test: 'bounds: unsynced', producedMiB: 150, unsyncedMiB }));
+});
+
+test('a consumer that does not read is given no more, others go on (E29, E30)', async () => {
+  const { rig, wires } = await rigWith(3);
+  const [producer, deaf, other] = wires as [Wire, Wire, Wire];
+  const body = 'x'.repeat(10_000);
+  for (let frame = 0; frame < 10; frame += 1) {
+    await producer.answer(producer.produce({ queue: 'q' }, ...Array(100).fill(body)));
+  }
+  deaf.isReading = false;
+  const fields = { queues: ['q'], creditMessages: 100_000, detached: true };
+  deaf.ask((writer, id) => writeSubscribe(writer, id, fields));
+  let heldMax = 0;
+  await rig.scheduler.run(() => {
+    heldMax = Math.max(heldMax, deaf.unsentBytes + deaf.connection.heldBytes);
+    return false;
+  }, 2000);
+  const { deliveryFrameBytesMax, bodyBytesMax, connectionUnsentBytesMax } = limits;
+  const most = connectionUnsentBytesMax + deliveryFrameBytesMax + bodyBytesMax;
+  assert.ok(heldMax <= most, `${heldMax} bytes for one connection`);
+  assert.ok(heldMax >= connectionUnsentBytesMax, 'the test did not reach the bound');
+  const given = rig.inside.state.required('q').inFlight;
+  assert.ok(given < 200, `${given} messages for one that does not read`);
+  const receive = other.receive({ queues: ['q'], messagesMax: 10 });
+  assert.ok((await other.answer(receive)).deliveries.length > 0);
+  deaf.isReading = true;
+  deaf.unsentBytes = 0;
+  rig.broker.sent(deaf.connection);
+  await rig.until(() => rig.inside.state.required('q').ready === 0);
+});
+
+test('requests of one that does not read its answers are not executed without end (E30)', async () => {
+  const { rig, wires } = await rigWith(2);
+  const [deaf, other] = wires as [Wire, Wire];
+  deaf.isReading = false;
+  for (let sent = 0; sent < 500_000; sent += 1000) {
+    for (let count = 0; count < 1000; count += 1) deaf.ask((writer, id) => writePing(writer, id));
+    await rig.run(1);
+  }
+  await rig.run(1000);
+  const held = deaf.unsentBytes + deaf.connection.heldBytes;
+  assert.ok(held < 1.1 * limits.connectionUnsentBytesMax, `${held} bytes for one connection`);
+  assert.ok(deaf.isPaused);
+  assert.ok(deaf.connection.reader.pendingBytes < 2 * limits.turnBytesMax);
+  assert.is((await other.answer(other.produce({ queue: 'q' }, 'a'))).durability, 2);
+});
+
+test('answers held for slow syncs are bounded over all connections', async () => {
+  const { rig, wires } = await rigWith(101);
+  const [producer, ...consumers] = wires as [Wire, ...Wire[]];
+  const body = 'x'.repeat(100_000);
+  for (let frame = 0; frame < 20; frame += 1) {
+    await producer.answer(producer.produce({ queue: 'q' }, ...Array(70).fill(body)));
+  }
+  rig.latencyMs = (operation) => (operation === 'sync' ? Number.POSITIVE_INFINITY : 0.01);
+  for (const wire of consumers) {
+    const fields = { queues: ['q'], creditMessages: 100_000, detached: true };
+    wire.ask((writer, id) => writeSubscribe(writer, id, fields));
+  }
+  let heldMax = 0;
+  const held = () => consumers.reduce((sum, { connection }) => sum + connection.heldBytes, 0);
+  await rig.scheduler.run(() => {
+    heldMax = Math.max(heldMax, held());
+    return false;
+  }, 500);
+  const slack = 6 * MIB;
+  assert.ok(heldMax <= limits.heldBytesMax + slack, `${heldMax} bytes are held`);
+  assert.ok(heldMax > limits.heldBytesMax / 2, `the test did not reach the bound: ${heldMax}`);
+});
+
+test('a turn executes at most 512 messages or 64 KiB of a connection, then it is the next one', async () => {
+  const { rig, wires } = await rigWith(2);
+  const [busy, other] = wires as [Wire, Wire];
+  const live = () => rig.inside.state.existing('q')?.live ?? 0;
+  const steps = async (send: () => void): Promise<number[]> => {
+    const before = live();
+    send();
+    const counts: number[] = [];
+    const pinged = other.ask((writer, id) => writePing(writer, id));
+    await rig.until(() => {
+      if (live() - before !== (counts.at(-1) ?? 0)) counts.push(live() - before);
+      return other.answerTo(pinged) !== undefined;
+    });
+    await rig.run(1000);
+    return counts;
+  };
+  const small = await steps(() => busy.produce({ queue: 'q' }, ...Array(10_000).fill('a')));
+  assert.ok(small.length > 0 && small.every((count) => count <= 2 * limits.turnMessagesMax));
+  const large = await steps(() => {
+    for (let frame = 0; frame < 100; frame += 1) busy.produce({ queue: 'q' }, 'x'.repeat(8000));
+  });
+  assert.ok(large.length > 0 && large.every((count) => count <= 2 * 9));
+  assert.is(live(), 10_100);
+});
+
+test.run();
