@@ -5,7 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../src/limits.ts';
-import { writePing, writeSubscribe } from '../../src/protocol/requests.ts';
+import { writePing, writeProduce, writeSubscribe } from '../../src/protocol/requests.ts';
 import { Rig } from './support/rig.ts';
 import type { Wire } from './support/wire.ts';
 
@@ -136,7 +136,10 @@ test('a turn executes at most 512 messages or 64 KiB of a connection, then it is
   const small = await steps(() => busy.produce({ queue: 'q' }, ...Array(10_000).fill('a')));
   assert.ok(small.length > 0 && small.every((count) => count <= 2 * limits.turnMessagesMax));
   const large = await steps(() => {
-    for (let frame = 0; frame < 100; frame += 1) busy.produce({ queue: 'q' }, 'x'.repeat(8000));
+    busy.ask((writer) => {
+      const messages = [{ body: Buffer.alloc(8000) }];
+      for (let id = 1; id <= 100; id += 1) writeProduce(writer, id, { queue: 'q', messages });
+    });
   });
   assert.ok(large.length > 0 && large.every((count) => count <= 2 * 9));
   assert.is(live(), 10_100);

@@ -93,7 +93,7 @@ class World {
 
 test('bytes arrive whole, in order and not too early', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), (steps) => {
       const world = new World();
       for (const one of steps) world.do(one);
       world.finish();
