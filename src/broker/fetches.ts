@@ -43,7 +43,9 @@ export class Fetches implements Bodies {
     this.log.read(position, length).then(() => this.finish(queue), this.failed);
   }
 
-  /** Lets as many queues that wait ask again as there is room for; they may not want to any more. */
+  /**
+   * Lets as many queues that wait ask again as there is room for; they may not want to any more.
+   */
   wake(): void {
     for (let room = readsMax - this.running; room > 0 && this.waiting.length > 0; room -= 1) {
       this.mayGoOn(this.waiting.shift()!);

@@ -29,8 +29,8 @@ export class Arena {
   #current: Chunk;
   #lastHit: Chunk;
   /**
-   * Pushed out last and not used again before the next chunk is due: the record being written may be
-   * a copy of what lies in it.
+   * Pushed out last and not used again before the next chunk is due: the record being written may
+   * be a copy of what lies in it.
    */
   #spare: Buffer | undefined;
   /** Where the record being written may reach; 0 when there is none. */

@@ -135,8 +135,8 @@ export interface Log {
   readonly stalled: boolean;
 
   /**
-   * The run that holds these bytes, if they are in memory. No allocation. The bytes stay as they are
-   * while one more record is written, so that it can be a copy of them.
+   * The run that holds these bytes, if they are in memory. No allocation. The bytes stay as they
+   * are while one more record is written, so that it can be a copy of them.
    */
   cached(position: Position, length: number): CachedRange | undefined;
 
