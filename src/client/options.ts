@@ -37,7 +37,10 @@ export interface ProduceOptions extends MessageOptions {
 export interface ReceiveOptions {
   /** Messages at most. Default 1. */
   max?: number | undefined;
-  /** Bytes of bodies at most; the first message comes whatever its size. Default: no bound. */
+  /**
+   * Bytes of messages, as they are encoded, at most; the first one comes whatever its size.
+   * Default: no bound.
+   */
   bytesMax?: number | undefined;
   /** How long to wait for a first message. Default 0. */
   waitMs?: number | undefined;
@@ -67,7 +70,10 @@ export interface ConsumeOptions {
    * Messages that may wait here for a handler, besides those that have one. Default: concurrency.
    */
   prefetch?: number | undefined;
-  /** Bytes of bodies held here, above which no more are sent. Default 0: no bound. */
+  /**
+   * Bytes of messages, as they are encoded, held here, above which no more are sent. Default 0: no
+   * bound.
+   */
   creditBytes?: number | undefined;
   visibilityMs?: number | undefined;
   /** How long a message waits after its handler has thrown. Default 0. */

@@ -63,7 +63,7 @@ export class Subscription {
   /** Gives a delivery's credit again; the frame follows with this turn's others. */
   giveCredit(delivery: Delivery): void {
     this.#messagesDue += 1;
-    this.#bytesDue += delivery.body.length;
+    this.#bytesDue += delivery.messageBytes;
   }
 
   writeCredit(writer: ByteWriter): void {
@@ -104,7 +104,7 @@ export class Subscription {
     }
     const deliveries = deliveriesOf(reply);
     this.#messages -= count;
-    for (const { body } of deliveries) this.#bytes -= body.length;
+    for (const { messageBytes } of deliveries) this.#bytes -= messageBytes;
     this.#user.delivered(deliveries);
   }
 

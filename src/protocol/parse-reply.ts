@@ -125,7 +125,9 @@ function parseDelivery(walker: Walker, deliveries: DeliveriesScratch, index: num
   deliveries.failureCounts[index] = walker.uint('failureCount');
   deliveries.producedMs[index] = walker.uint('producedMs');
   deliveries.priorities[index] = walker.uint('priority', limits.priorityMax);
+  const start = walker.at;
   parseMessage(walker, deliveries, index);
+  deliveries.messageBytes[index] = walker.at - start;
   for (let left = fields - DELIVERY_FIELDS; left > 0; left -= 1) walker.skip(3);
 }
 

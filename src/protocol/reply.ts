@@ -20,6 +20,8 @@ export class DeliveriesScratch {
   failureCounts: Float64Array = new Float64Array(CAPACITY_MIN);
   producedMs: Float64Array = new Float64Array(CAPACITY_MIN);
   priorities: Uint8Array = new Uint8Array(CAPACITY_MIN);
+  /** Bytes of each message as it is encoded: what it takes of a credit by bytes. */
+  messageBytes: Uint32Array = new Uint32Array(CAPACITY_MIN);
   bodyStarts: Uint32Array = new Uint32Array(CAPACITY_MIN);
   bodyEnds: Uint32Array = new Uint32Array(CAPACITY_MIN);
   /** Where content type and headers lie, checked already; 0: there is none. */
@@ -40,6 +42,7 @@ export class DeliveriesScratch {
     this.failureCounts = new Float64Array(capacity);
     this.producedMs = new Float64Array(capacity);
     this.priorities = new Uint8Array(capacity);
+    this.messageBytes = new Uint32Array(capacity);
     this.bodyStarts = new Uint32Array(capacity);
     this.bodyEnds = new Uint32Array(capacity);
     this.contentTypeStarts = new Uint32Array(capacity);

@@ -51,7 +51,8 @@ test(
     await eventually('two handlers', () => handling.started.length === 2);
     handling.end(1);
     const credit = await broker.request('credit');
-    assert.equal([credit.creditMessages, credit.creditBytes], [1, 4]);
+    // The body's four bytes, and the three that announce the message and its length.
+    assert.equal([credit.creditMessages, credit.creditBytes], [1, 7]);
     assert.is(credit.subscription, subscribe.id);
     assert.equal((await broker.request('ack')).receipts, ['1-1001']);
     await eventually('the third handler', () => handling.started.length === 3);

@@ -3,6 +3,7 @@
 // its own that is killed while clients work. Nothing confirmed is lost, nothing is there twice, and
 // what was held can still be acknowledged.
 
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -32,6 +33,29 @@ function withReal(body: (client: Client, broker: RunningBroker) => Promise<void>
     }
   });
 }
+
+test(
+  'a consumer with credit by bytes does not run dry',
+  withReal(async (client) => {
+    const bodies = Array.from({ length: 300 }, (_, at) => `${at}`.padEnd(40, '.'));
+    const headers = { trace: 'x'.repeat(100) };
+    await client.produceMany('orders', bodies, { contentType: 'text/plain', headers });
+    const seen = new Set<number>();
+    const handler = ({ id }: { id: number }) => seen.add(id);
+    const consumer = client.consume('orders', handler, { concurrency: 8, creditBytes: 1000 });
+    await eventually('all of them', () => seen.size === bodies.length);
+    await consumer.stop();
+  }),
+);
+
+test(
+  'a broker that lost its directory while it stops says so',
+  temporary(async (dataDir) => {
+    const broker = await startBroker({ dataDir, port: 0 });
+    await rm(join(dataDir, 'log', 'lock'), { recursive: true });
+    assert.is((await broker.stop()).how, 'fenced');
+  }),
+);
 
 test(
   'produce, receive, extend, nack, release, ack',
