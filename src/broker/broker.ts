@@ -48,10 +48,11 @@ export class Broker {
   private readonly compaction: Compaction;
   private resolveEnded!: (end: BrokerEnd) => void;
   private hasEnded = false;
+  /** How the log ended, if it did so by itself. */
+  private logEnd: BrokerEnd | undefined;
 
   /** Connections with input that was not executed yet. */
   private readonly runnable = new Set<Connection>();
-  private readonly paused = new Set<Connection>();
   private turnWaiters: (() => void)[] = [];
   private isTurnDue = false;
   private cancelTimer: (() => void) | undefined;
@@ -130,7 +131,6 @@ export class Broker {
     if (connection.isClosed) return;
     connection.isClosed = true;
     this.runnable.delete(connection);
-    this.paused.delete(connection);
     this.core.connections.delete(connection);
     this.core.holding.delete(connection);
     this.core.heldBytes -= connection.countedBytes;
@@ -163,7 +163,7 @@ export class Broker {
     for (const connection of [...core.connections]) connection.transport.end();
     try {
       await this.log.close();
-      this.resolveEnded({ how: 'stopped' });
+      this.resolveEnded(this.logEnd ?? { how: 'stopped' });
     } catch (error) {
       this.resolveEnded({ how: 'failed', error: error as Error });
     }
@@ -172,7 +172,10 @@ export class Broker {
   private readonly listener: LogListener = {
     progressed: () => this.progressed(),
     spaceChanged: () => this.readSpace(),
-    ended: (how, error) => this.finish({ how, error }),
+    ended: (how, error) => {
+      this.logEnd = { how, error };
+      this.finish(this.logEnd);
+    },
   };
 
   private finish(end: BrokerEnd): void {
@@ -270,14 +273,12 @@ export class Broker {
   private pause(connection: Connection): void {
     if (connection.isPaused) return;
     connection.isPaused = true;
-    this.paused.add(connection);
     connection.transport.pause();
   }
 
   private unpause(connection: Connection): void {
     if (!connection.isPaused) return;
     connection.isPaused = false;
-    this.paused.delete(connection);
     connection.transport.resume();
   }
 
