@@ -70,9 +70,16 @@ export function describeBroker(core: Core, withQueues: boolean, nowMs: number) {
     sessions: state.sessions.size,
     waiting: state.takers.size,
     memory: process.memoryUsage(),
+    cpu: usedCpu(),
     queues: page?.queues ?? [],
     moreQueues: page?.more ?? false,
   };
+}
+
+/** Processor time of the whole process since it began, in microseconds. */
+function usedCpu() {
+  const { user, system } = process.cpuUsage();
+  return { userUs: user, systemUs: system };
 }
 
 function totals(core: Core) {

@@ -48,6 +48,16 @@ export function resolve<T>(
   }
 }
 
+/** The broker to speak to; its source is `default` where none was given. */
+export function resolveUrl(flags: BrokerFlags): Resolved<string> {
+  return resolve('url', URL_OPTION, flags.url);
+}
+
+export function tokenOf(flags: BrokerFlags): string | undefined {
+  if (flags.tokenFile) return readFileSync(flags.tokenFile, 'utf8').trim();
+  return resolve('token', TOKEN_OPTION, undefined).value;
+}
+
 /**
  * Connects for one command, calls `use`, and closes whatever happens. Without a session leases are
  * detached: they outlive the command.
@@ -57,10 +67,8 @@ export async function withClient<T>(
   options: { name: string; session: boolean; reconnect?: boolean },
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const token = flags.tokenFile
-    ? readFileSync(flags.tokenFile, 'utf8').trim()
-    : resolve('token', TOKEN_OPTION, undefined).value;
-  const { value: url } = resolve('url', URL_OPTION, flags.url);
+  const { value: url } = resolveUrl(flags);
+  const token = tokenOf(flags);
   const client = await connect(url, { reconnect: false, ...options, token });
   try {
     return await use(client);

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { brokerVersion } from '../broker/settings.ts';
+import { addBench } from './bench.ts';
 import { addConsume } from './consume.ts';
 import { describeFailure, EXIT, exitCodeOf } from './failure.ts';
 import { addProduce } from './produce.ts';
@@ -14,13 +15,23 @@ import { addServe } from './serve.ts';
 import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
 
+const additions = [
+  addServe,
+  addProduce,
+  addReceive,
+  addSettle,
+  addConsume,
+  addQueues,
+  addStats,
+  addBench,
+];
+
 function program(): Command {
   const wonderq = new Command('wonderq')
     .description('A durable message queue broker for one server.')
     .version(brokerVersion)
     .enablePositionalOptions()
     .showHelpAfterError('(see --help)');
-  const additions = [addServe, addProduce, addReceive, addSettle, addConsume, addQueues, addStats];
   for (const add of additions) add(wonderq);
   exitByThrowing(wonderq);
   return wonderq;

@@ -1,0 +1,58 @@
+// `wonderq bench` over a broker of its own and over one that runs: figures for every workload, and
+// nothing left behind.
+// limit: 120 s
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { run, withProcesses } from '../support/processes.ts';
+import { withTemporary } from '../support/temporary.ts';
+
+const main = ['--import', 'tsx', join(import.meta.dirname, '../../src/cli/main.ts')];
+const small = ['--seconds', '1', '--connections', '2', '--in-flight', '10', '--json'];
+
+const wonderq = (...words: string[]) => run(process.execPath, [...main, ...words]);
+
+test('a broker of its own is measured, and goes with its log', () =>
+  withTemporary(async (directory) => {
+    const { code, stdout, stderr } = await wonderq('bench', ...small, '--dir', directory);
+    assert.is(code, 0, stderr);
+    const { diskSync, workloads } = JSON.parse(stdout);
+    assert.ok(diskSync.count > 0 && diskSync.p50Ms > 0);
+    const names = workloads.map(({ workload }: { workload: string }) => workload);
+    assert.equal(names, ['produce', 'cycle', 'latency']);
+    for (const figures of workloads) {
+      const { messagesPerSecond, serverCpuUs, clientCpuUs, confirm } = figures;
+      const all = [messagesPerSecond, serverCpuUs, clientCpuUs, confirm.p50Ms];
+      assert.ok(
+        all.every((figure) => figure > 0),
+        JSON.stringify(figures),
+      );
+    }
+    assert.ok(workloads[2].deliver.p50Ms > 0);
+    assert.equal(readdirSync(directory), []);
+  }));
+
+test('a broker that runs is measured in a queue that goes afterwards', () =>
+  withTemporary((directory) =>
+    withProcesses(async (start) => {
+      const serve = ['serve', '--port', '0', '--data-dir', directory];
+      const broker = start(process.execPath, [...main, ...serve]);
+      const [, url] = await broker.line(/^listening on (wonderq:.*)$/, { deadlineMs: 30_000 });
+      const bench = ['bench', 'cycle', ...small, '--dir', directory, '--url', url!];
+      const { code, stdout, stderr } = await wonderq(...bench);
+      assert.is(code, 0, stderr);
+      assert.is(JSON.parse(stdout).broker, url);
+      const stats = await wonderq('stats', '--json', '--url', url!);
+      assert.equal(JSON.parse(stats.stdout).queues, []);
+    }),
+  ));
+
+test('a workload that is not there is wrong usage', async () => {
+  const { code, stderr } = await wonderq('bench', 'everything');
+  assert.is(code, 64);
+  assert.match(stderr, /no workload "everything"/);
+});
+
+test.run();
