@@ -11,6 +11,8 @@ export interface StartOptions {
   /** Added to the environment of the test. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** More input follows, by `write`; `endInput` ends it. */
+  readonly isInputOpen?: boolean;
 }
 
 /** How a process ended: one of the two is null. */
@@ -28,10 +30,11 @@ export class TestProcess {
   #hasEnded = false;
 
   constructor(command: string, parameters: readonly string[], options: StartOptions = {}) {
-    const { cwd, env, input = '' } = options;
+    const { cwd, env, input = '', isInputOpen = false } = options;
     this.#process = spawn(command, parameters, { cwd, env: { ...process.env, ...env } });
     this.#process.stdin!.on('error', () => {}); // It may end without having read its input.
-    this.#process.stdin!.end(input);
+    this.#process.stdin!.write(input);
+    if (!isInputOpen) this.endInput();
     this.#read('stdout', this.#process.stdout!);
     this.#read('stderr', this.#process.stderr!);
     this.ended = this.#end();
@@ -59,6 +62,14 @@ export class TestProcess {
     const found = await eventually(what, check, { deadlineMs });
     if (typeof found !== 'boolean') return found;
     throw new Error(`ended without ${what}:\n${this.stdout}${this.stderr}`);
+  }
+
+  write(input: string): void {
+    this.#process.stdin!.write(input);
+  }
+
+  endInput(): void {
+    this.#process.stdin!.end();
   }
 
   /** Sends a signal without waiting for its effect. */
