@@ -8,17 +8,16 @@ import { RecordJournal } from '../../src/broker/record-journal.ts';
 import { RecordReader } from '../../src/broker/record-reader.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { writeMessage } from '../../src/protocol/requests.ts';
-import { Queue } from '../../src/queue/queue.ts';
 import { Session } from '../../src/queue/session.ts';
-import { State } from '../../src/queue/state.ts';
+import type { State } from '../../src/queue/state.ts';
 import { answerSome } from '../queue/support/answering.ts';
 import { randomCommand } from '../queue/support/commands.ts';
 import { Compaction } from '../queue/support/compaction.ts';
 import type { Fact } from '../queue/support/recorder.ts';
-import { idList, replayFact, viewOf } from '../queue/support/replayed.ts';
-import { optionsDefault, Rig } from '../queue/support/rig.ts';
+import { replayFact } from '../queue/support/replayed.ts';
 import { World } from '../queue/support/world.ts';
 import { printedSeed, seededRandom } from '../support/random.ts';
+import { freshState, seen, write } from './support/facts.ts';
 import { MemoryLog } from './support/memory-log.ts';
 
 const test = suite('records');
@@ -44,83 +43,6 @@ function framed(fact: Fact): Fact {
     return write(fact.bytes.subarray(from, from + length));
   });
   return { ...fact, bytes: writer.take(), offsets, lengths };
-}
-
-function queueNumbered(number: number): Queue {
-  const queue = new Queue('');
-  queue.number = number;
-  return queue;
-}
-
-function write(journal: RecordJournal, fact: Fact): void {
-  const queue = 'number' in fact ? queueNumbered(fact.number) : new Queue('');
-  const session = 'session' in fact ? new Session(fact.session, '', '') : undefined;
-  switch (fact.kind) {
-    case 'queueSet':
-      journal.queueSet(Object.assign(new Queue(''), fact));
-      break;
-    case 'queueDeleted':
-      journal.queueDeleted(queue);
-      break;
-    case 'purged':
-      journal.purged(queue, fact.lastId);
-      break;
-    case 'produced': {
-      const count = fact.offsets.length;
-      const columns = {
-        offsets: Uint32Array.from(fact.offsets),
-        lengths: Uint32Array.from(fact.lengths),
-      };
-      const slice = {
-        buffer: fact.bytes,
-        start: 0,
-        end: fact.bytes.length,
-        count,
-        first: 0,
-        ...columns,
-      };
-      journal.produced(queue, fact.priority, fact.firstId, fact.nowMs, fact.dueMs, slice);
-      break;
-    }
-    case 'delivered':
-      journal.delivered(queue, fact.session, fact.firstToken, fact.dueMs, idList(fact.ids));
-      break;
-    case 'settled':
-      journal.settled(queue, fact.reason, idList(fact.ids));
-      break;
-    case 'returned':
-      journal.returned(queue, fact.reason, fact.dueMs, idList(fact.ids));
-      break;
-    case 'extended':
-      journal.extended(queue, fact.dueMs, idList(fact.ids));
-      break;
-    case 'sessionOpened':
-      journal.sessionOpened(new Session(fact.session, fact.key, fact.name));
-      break;
-    case 'sessionEnded':
-      journal.sessionEnded(session!);
-      break;
-    case 'answered':
-      journal.answered(session!, fact.part);
-      break;
-    case 'restored':
-      journal.restored(session!, fact.sequence, fact.answer);
-      break;
-    case 'copied':
-      journal.copied(queue, fact.copy, fact.bytes, 0);
-  }
-}
-
-function freshState(): State {
-  const rig = new Rig();
-  return new State(optionsDefault, new RecordJournal(new MemoryLog(0).asLog()), rig, rig);
-}
-
-/** What can be seen of a state, but for where it stands. */
-function seen(state: State): unknown {
-  return JSON.parse(
-    JSON.stringify(viewOf(state), (key, value) => (key === 'position' ? undefined : value)),
-  );
 }
 
 function readBack(facts: readonly Fact[]): State {

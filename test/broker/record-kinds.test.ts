@@ -1,0 +1,183 @@
+/**
+ * The record kinds in docs/storage.md against the code: the table of kinds, the codes, and an
+ * example of each kind, byte for byte, written by the journal and read back by the reader.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RecordJournal } from '../../src/broker/record-journal.ts';
+import { RecordReader } from '../../src/broker/record-reader.ts';
+import {
+  DURABILITY_CODES,
+  PAUSED_CODES,
+  RECORD,
+  REFUSED_CODES,
+  recordVersion,
+} from '../../src/broker/records.ts';
+import { DELAYED, IN_FLIGHT, READY } from '../../src/queue/chunk.ts';
+import {
+  RETURNED_EXPIRED,
+  RETURNED_NACKED,
+  RETURNED_RELEASED,
+  RETURNED_SESSION_LOST,
+  SETTLED_ACKED,
+} from '../../src/queue/journal.ts';
+import type { Told } from '../queue/support/recorder.ts';
+import { replayFact } from '../queue/support/replayed.ts';
+import { freshState, seen, write } from './support/facts.ts';
+import { MemoryLog } from './support/memory-log.ts';
+
+const test = suite('record kinds');
+
+const page = readFileSync(join(import.meta.dirname, '../../docs/storage.md'), 'utf8');
+const start = page.indexOf('\n## Record kinds of the broker\n');
+const section = page.slice(start, page.indexOf('\n## ', start + 1));
+
+/** The cells of the table rows whose first cell is a number or a name in backquotes. */
+const rows = section
+  .split('\n')
+  .filter((line) => /^\| (\d|`)/.test(line))
+  .map((line) => line.slice(2, -2).split(' | '));
+
+const tokens = 140_737_488_355_329;
+const firstId = 1_048_577;
+const nowMs = 1_800_000_000_000;
+const dueMs = nowMs + 60_000;
+const number = 1;
+const session = 1;
+const ids = [firstId, firstId + 1, firstId + 2];
+const bytes = Buffer.from('91c4016191c4016291c40163', 'hex');
+const answer = { operation: 10, complete: true, count: 3, value: firstId };
+
+const copy = {
+  id: ids[1]!,
+  priority: 0,
+  producedMs: nowMs,
+  length: 4,
+  state: IN_FLIGHT,
+  deliveryCount: 1,
+  failureCount: 0,
+  session,
+  token: tokens + 1,
+  dueMs,
+} as const;
+
+/** What the examples tell, but for the first of them. */
+const facts: readonly Told[] = [
+  {
+    kind: 'queueSet',
+    number,
+    name: 'orders',
+    createdMs: nowMs,
+    settings: { visibilityMs: 60_000, durability: undefined },
+    paused: 'none',
+  },
+  { kind: 'sessionOpened', session, key: '000102030405060708090a0b0c0d0e0f', name: 'demo' },
+  {
+    kind: 'produced',
+    number,
+    priority: 0,
+    firstId,
+    nowMs,
+    dueMs: 0,
+    bytes,
+    offsets: [0, 4, 8],
+    lengths: [4, 4, 4],
+  },
+  { kind: 'answered', session, part: { ...answer, sequence: 1, refused: undefined } },
+  { kind: 'delivered', number, session, firstToken: tokens, dueMs, ids },
+  { kind: 'extended', number, dueMs: dueMs + 60_000, ids: [ids[0]!] },
+  { kind: 'returned', number, reason: RETURNED_NACKED, dueMs: 0, ids: [ids[2]!] },
+  { kind: 'settled', number, reason: SETTLED_ACKED, ids: [ids[0]!] },
+  {
+    kind: 'restored',
+    session,
+    sequence: 1,
+    answer: { ...answer, runs: undefined, refused: undefined, position: 0 },
+  },
+  { kind: 'copied', number, copy, bytes: bytes.subarray(4, 8) },
+  { kind: 'purged', number, lastId: ids[2]! },
+  { kind: 'sessionEnded', session },
+  { kind: 'queueDeleted', number },
+];
+
+const examples = rows
+  .filter(([, hex]) => /^`[0-9a-f]{2}( [0-9a-f]{2})*`$/.test(hex!))
+  .map(([kind, hex]) => ({
+    kind: kind!.replaceAll('`', ''),
+    body: Buffer.from(hex!.replaceAll(/[` ]/g, ''), 'hex'),
+  }));
+
+test('the table has every kind, under its number and version', () => {
+  const written = rows.filter(([kind]) => /^\d+$/.test(kind!)).map((row) => row.slice(0, 3));
+  const expected = Object.entries(RECORD)
+    .map(([name, kind]) => [String(kind), `\`${name}\``, String(recordVersion)])
+    .sort(([a], [b]) => Number(a) - Number(b));
+  assert.equal(written, expected);
+});
+
+test('the codes', () => {
+  const codes = [
+    ['paused', ...PAUSED_CODES.map((name, code) => `${code} ${name}`)],
+    ['durability', ...DURABILITY_CODES.map((name, code) => `${code} ${name ?? 'default'}`)],
+    ['code', ...REFUSED_CODES.map((name, code) => `${code} \`${name}\``)],
+    ['reason of `settled`', `${SETTLED_ACKED} acked`],
+    [
+      'reason of `returned`',
+      `${RETURNED_NACKED} nacked`,
+      `${RETURNED_RELEASED} released`,
+      `${RETURNED_EXPIRED} lease ended`,
+      `${RETURNED_SESSION_LOST} session lost`,
+    ],
+    ['state', `${READY} ready`, `${IN_FLIGHT} in flight`, `${DELAYED} delayed`],
+  ];
+  for (const [field, ...values] of codes) {
+    const line = `* *${field}*: ${values.join(', ')}`;
+    assert.ok(section.includes(`${line}\n`) || section.includes(`${line};`), line);
+  }
+});
+
+test('there is an example of each kind', () => {
+  const kinds = ['started', ...facts.map(({ kind }) => kind)];
+  assert.equal(
+    examples.map(({ kind }) => kind),
+    kinds,
+  );
+  assert.equal(kinds.sort(), Object.keys(RECORD).sort());
+});
+
+test('the journal writes the examples, byte for byte', () => {
+  const log = new MemoryLog(4096);
+  const journal = new RecordJournal(log.asLog());
+  journal.started(tokens);
+  for (const fact of facts) write(journal, fact);
+  const written: string[] = [];
+  log.visit((kind, _version, buffer, from, to) =>
+    written.push(`${kind} ${buffer.toString('hex', from, to)}`),
+  );
+  assert.equal(
+    written,
+    examples.map(({ kind, body }) => {
+      const number = RECORD[kind as keyof typeof RECORD];
+      return `${number} ${body.toString('hex')}`;
+    }),
+  );
+});
+
+test('the reader understands each of the examples', () => {
+  const state = freshState();
+  const expected = freshState();
+  const reader = new RecordReader(state);
+  let position = 0;
+  for (const [index, { kind, body }] of examples.entries()) {
+    const number = RECORD[kind as keyof typeof RECORD];
+    reader.apply(number, recordVersion, body, 0, body.length, position);
+    const fact = facts[index - 1];
+    if (fact !== undefined) replayFact(expected, { ...fact, position, inside: position });
+    position += body.length;
+    assert.equal(seen(state), seen(expected), kind);
+  }
+});
+
+test.run();
