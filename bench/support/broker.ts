@@ -50,14 +50,14 @@ export class BrokerProcess {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
   }
 
-  /** The files of the log, name to length in bytes; one that goes meanwhile is not there. */
-  files(): Map<string, number> {
+  /** The segments of the log, name to length in bytes; the reserve is not among them. */
+  segments(): Map<string, number> {
     const directory = path.join(this.#dataDir, 'log');
-    const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-    const sizes = names.map((name): [string, number] => {
-      const stat = statSync(path.join(directory, name), { throwIfNoEntry: false });
-      return [name, stat?.isFile() ? stat.size : 0];
-    });
-    return new Map(sizes);
+    const names = readdirSync(directory).filter((name) => name.endsWith('.wq'));
+    const sizeOf = (name: string) => {
+      // One that was removed since the directory was read takes no space.
+      return statSync(path.join(directory, name), { throwIfNoEntry: false })?.size ?? 0;
+    };
+    return new Map(names.map((name) => [name, sizeOf(name)]));
   }
 }
