@@ -1,0 +1,63 @@
+/**
+ * The options of `wonderq serve`: where each value comes from, what the help says, and that
+ * `.env.example` shows every variable with its default.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { Command } from 'commander';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UsageError } from '../../src/cli/failure.ts';
+import { resolveServeOptions, valuesOf, withServeOptions } from '../../src/cli/serve-options.ts';
+import { run } from '../support/processes.ts';
+import { temporary } from '../support/temporary.ts';
+
+const test = suite('options of serve');
+const root = join(import.meta.dirname, '../..');
+const main = join(root, 'src/cli/main.ts');
+const tsx = import.meta.resolve('tsx');
+
+test(
+  'a flag comes before the environment, that before .env, that before the default',
+  temporary(async (directory) => {
+    writeFileSync(join(directory, '.env'), 'WONDERQ_PORT=1\nWONDERQ_HOST=file\nCONSUMABLE_TIME=5');
+    const env = { WONDERQ_PORT: '2', WONDERQ_HOST: 'environment' };
+    const words = ['serve', '--print-config', '--json', '--port', '3'];
+    const { stdout } = await run(process.execPath, ['--import', tsx, main, ...words], {
+      cwd: directory,
+      env,
+    });
+    const { port, host, visibilityMs, durability } = JSON.parse(stdout);
+    assert.equal(port, { value: 3, source: 'flag' });
+    assert.equal(host, { value: 'environment', source: 'environment' });
+    assert.equal(visibilityMs, { value: 5, source: '.env' });
+    assert.equal(durability, { value: 'fsync', source: 'default' });
+  }),
+);
+
+test('a value that is not understood is wrong usage and named', () => {
+  const bad = [{ port: 'many' }, { durability: 'maybe' }, { createQueues: '2' }, { logLevel: 'x' }];
+  for (const flags of bad) {
+    assert.throws(
+      () => resolveServeOptions(flags),
+      (error: unknown) =>
+        error instanceof UsageError && /\(from flag\): must be/.test(error.message),
+    );
+  }
+});
+
+test('every option has a flag, and a variable in .env.example that shows its default', () => {
+  const help = withServeOptions(new Command('serve')).helpInformation().replace(/\s+/g, ' ');
+  const example = readFileSync(join(root, '.env.example'), 'utf8').replace(/^#(?=[A-Z_]+=)/gm, '');
+  const shown = parseEnv(example) as Record<string, string>;
+  for (const [name, value] of Object.entries(valuesOf(resolveServeOptions({})))) {
+    const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    assert.match(help, `--${words} <`);
+    const variable = `WONDERQ_${words.replaceAll('-', '_').toUpperCase()}`;
+    assert.match(help, `also ${variable}`);
+    assert.is(shown[variable], String(value), `${variable} in .env.example`);
+  }
+});
+
+test.run();
