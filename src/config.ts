@@ -32,12 +32,12 @@ export function resolveOption<T>(
   for (const variable of spec.variables) given.push(['.env', file[variable]]);
   for (const [source, text] of given) {
     if (text === undefined || text === '') continue;
-    return { value: parsed(name, spec, text, source), source };
+    return { value: understood(name, spec, text, source), source };
   }
   return { value: spec.fallback, source: 'default' };
 }
 
-function parsed<T>(name: string, spec: OptionSpec<T>, text: string, source: Source): T {
+function understood<T>(name: string, spec: OptionSpec<T>, text: string, source: Source): T {
   try {
     return spec.parse(text);
   } catch (error) {

@@ -14,8 +14,7 @@ import type { TimesSummary } from './bench/times.ts';
 import { type Workload, workloads } from './bench/workloads.ts';
 import { type BrokerFlags, resolveUrl, tokenOf, withBroker } from './environment.ts';
 import { UsageError } from './failure.ts';
-import { parsed } from './flags.ts';
-import { parseDurability, parseWhole } from './parse.ts';
+import { parseDurability, parsed, parseWhole } from './parse.ts';
 import { jsonLine, table, writeLine } from './text.ts';
 
 const diskSyncMs = 1_000;

@@ -7,8 +7,7 @@ import type { Command } from 'commander';
 import type { Delivery } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { describeFailure } from './failure.ts';
-import { parsed } from './flags.ts';
-import { parseDelay, parseVisibility, parseWhole } from './parse.ts';
+import { parseDelay, parsed, parseVisibility, parseWhole } from './parse.ts';
 
 interface Flags extends BrokerFlags {
   readonly concurrency?: string;

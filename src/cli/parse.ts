@@ -3,6 +3,21 @@
  */
 import { limits } from '../limits.ts';
 import type { Durability } from '../queue/queue.ts';
+import { UsageError } from './failure.ts';
+
+/** The value of a flag, undefined where it was not given, or a refusal that names it. */
+export function parsed<T>(
+  flag: string,
+  parse: (text: string) => T,
+  text: string | undefined,
+): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new UsageError(`${flag} ${(error as Error).message}`);
+  }
+}
 
 export function parseWhole(min: number, max: number): (text: string) => number {
   return (text) => {

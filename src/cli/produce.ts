@@ -8,8 +8,7 @@ import type { Command } from 'commander';
 import type { Client, ProduceOptions } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
-import { parsed } from './flags.ts';
-import { parseDelay, parseDurability, parsePriority } from './parse.ts';
+import { parseDelay, parseDurability, parsed, parsePriority } from './parse.ts';
 import { jsonLine, writeLine } from './text.ts';
 
 /** Lines on their way at most: enough to keep the disk busy, little enough to stay small. */

@@ -5,8 +5,7 @@ import type { Command } from 'commander';
 import type { Client, PauseWhat, QueueInfo, Settings } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
-import { parsed } from './flags.ts';
-import { parseDurability, parseVisibility } from './parse.ts';
+import { parseDurability, parsed, parseVisibility } from './parse.ts';
 import { jsonLine, table, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {

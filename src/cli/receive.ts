@@ -6,8 +6,7 @@ import type { Command } from 'commander';
 import type { Client, Delivery } from '../client/client.ts';
 import { limits } from '../limits.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
-import { parsed } from './flags.ts';
-import { parseCount, parseVisibility, parseWait } from './parse.ts';
+import { parseCount, parsed, parseVisibility, parseWait } from './parse.ts';
 import { describeDelivery, jsonLine, plainBody, writeLine } from './text.ts';
 
 /** Messages asked for at a time. */

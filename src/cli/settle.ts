@@ -6,8 +6,7 @@ import type { Command } from 'commander';
 import type { Client, Outcome } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { EXIT } from './failure.ts';
-import { parsed } from './flags.ts';
-import { parseDelay, parseVisibility } from './parse.ts';
+import { parseDelay, parsed, parseVisibility } from './parse.ts';
 import { jsonLine, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
