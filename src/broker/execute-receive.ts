@@ -5,9 +5,9 @@ import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type Codes, writeOk } from '../protocol/answers.ts';
 import type { Request } from '../protocol/request.ts';
-import type { RefusedReceipt } from '../queue/answers.ts';
+import type { RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import { joinLine, removeTaker } from '../queue/deliver.ts';
-import type { Session } from '../queue/session.ts';
+import type { Queue } from '../queue/queue.ts';
 import { ack } from '../queue/settle.ts';
 import { Taker } from '../queue/taker.ts';
 import type { Acknowledged } from './acknowledged.ts';
@@ -29,8 +29,12 @@ export function executeReceive(
   nowMs: number,
 ): number {
   refuseTaker(core, connection, request);
-  const acknowledged = request.hasAcks ? acknowledge(core, connection, request, nowMs) : undefined;
-  const taker = newTaker(core, connection, request, 'receive', acknowledged);
+  const known = request.hasAcks ? admitAcks(core, connection, request) : undefined;
+  const queues = core.state.allExpected(request.queues);
+  const acknowledged = request.hasAcks
+    ? acknowledge(core, connection, request, known, nowMs)
+    : undefined;
+  const taker = newTaker(connection, request, 'receive', queues, acknowledged);
   const { waitMs } = request;
   core.state.takers.add(taker, waitMs === 0 ? undefined : nowMs + waitMs);
   joinLine(core.state, taker);
@@ -39,7 +43,8 @@ export function executeReceive(
 
 export function subscribe(core: Core, connection: Connection, request: Request): void {
   refuseTaker(core, connection, request);
-  const taker = newTaker(core, connection, request, 'subscription', undefined);
+  const queues = core.state.allExpected(request.queues);
+  const taker = newTaker(connection, request, 'subscription', queues, undefined);
   core.state.takers.add(taker, Number.POSITIVE_INFINITY);
   joinLine(core.state, taker);
   // Ahead of the deliveries that follow, whatever their level.
@@ -94,10 +99,10 @@ function refuseTaker(core: Core, connection: Connection, request: Request): void
 }
 
 function newTaker(
-  core: Core,
   connection: Connection,
   request: Request,
   kind: 'receive' | 'subscription',
+  queues: readonly Queue[],
   acknowledged: Acknowledged | undefined,
 ): Taker {
   const isReceive = kind === 'receive';
@@ -105,7 +110,7 @@ function newTaker(
   const taker = new Taker({
     connection,
     requestId: request.id,
-    queues: request.queues.map((name) => core.state.expected(name)),
+    queues,
     session: request.detached ? undefined : connection.session,
     kind,
     messages: isReceive ? request.messagesMax : request.creditMessages,
@@ -118,18 +123,30 @@ function newTaker(
   return taker;
 }
 
+/** What is remembered of the receive's acks; if nothing, they may be executed now. */
+function admitAcks(
+  core: Core,
+  connection: Connection,
+  request: Request,
+): RememberedAnswer | undefined {
+  const session = sequencedSession(connection, request);
+  const known = recall(session, request);
+  if (known !== undefined) return known;
+  refuseTooManyOpen(connection, session);
+  core.refuseWhatChanges();
+  return undefined;
+}
+
 /** Acknowledges what the receive carries, unless that was done before. */
 function acknowledge(
   core: Core,
   connection: Connection,
   request: Request,
+  known: RememberedAnswer | undefined,
   nowMs: number,
 ): Acknowledged {
-  const session = sequencedSession(connection, request);
-  const known = recall(session, request);
-  const refused =
-    known === undefined ? ackAll(core, connection, request, session, nowMs) : known.refused;
-  if (session !== undefined) connection.openSequenced += 1;
+  const refused = known === undefined ? ackAll(core, connection, request, nowMs) : known.refused;
+  if (request.sequence > 0) connection.openSequenced += 1;
   const { groups } = request;
   const queues = groups.queues.slice(0, groups.count);
   const levels = queues.map((name) => core.levelOf(core.state.existing(name)));
@@ -147,11 +164,8 @@ function ackAll(
   core: Core,
   connection: Connection,
   request: Request,
-  session: Session | undefined,
   nowMs: number,
 ): readonly RefusedReceipt[] | undefined {
-  refuseTooManyOpen(connection, session);
-  core.refuseWhatChanges();
   const { groups, receipts } = request;
   const { ids, tokens } = receipts;
   const all: RefusedReceipt[] = [];
@@ -164,6 +178,7 @@ function ackAll(
     for (const { index, code } of refused ?? []) all.push({ index: from + index, code });
   }
   const { count } = receipts;
+  const session = sequencedSession(connection, request);
   remember(core, session, request, true, count, count, all.length === 0 ? undefined : all);
   return all;
 }

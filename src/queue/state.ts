@@ -75,6 +75,18 @@ export class State {
     return this.options.createQueues ? this.entered(name) : this.required(name);
   }
 
+  /** `expected` for all of some names: where one is refused, none is left behind. */
+  allExpected(names: readonly string[]): Queue[] {
+    const queues: Queue[] = [];
+    try {
+      for (const name of names) queues.push(this.expected(name));
+    } catch (error) {
+      for (const queue of queues) this.forgetIfUnused(queue);
+      throw error;
+    }
+    return queues;
+  }
+
   /** The queue of this name, whether it exists or not. */
   entered(name: string): Queue {
     const known = this.queuesByName.get(name);

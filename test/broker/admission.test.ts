@@ -1,0 +1,51 @@
+/**
+ * Admission comes first: of a request that is refused, nothing was executed, and nothing of it
+ * stays behind. Row E34 of docs/reliability.md.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { limits } from '../../src/limits.ts';
+import { type AdministerFields, writeAdminister } from '../../src/protocol/requests.ts';
+import { Rig, type RigOptions } from './support/rig.ts';
+import type { Wire } from './support/wire.ts';
+
+const test = suite('admission (E34)');
+const session = Buffer.alloc(16, 7);
+
+async function greeted(options?: RigOptions): Promise<{ rig: Rig; wire: Wire }> {
+  const rig = new Rig(options);
+  await rig.start();
+  const wire = rig.connect();
+  await wire.answer(wire.hello({ session }));
+  return { rig, wire };
+}
+
+function administer(wire: Wire, fields: AdministerFields) {
+  return wire.answer(wire.ask((writer, id) => writeAdminister(writer, id, fields)));
+}
+
+test('a receive that is refused acknowledges nothing and leaves nothing open', async () => {
+  const { rig, wire } = await greeted({ settings: { createQueues: false } });
+  await administer(wire, { verb: 'queue.create', arguments: { queue: 'q' } });
+  await wire.answer(wire.produce({ queue: 'q' }, 'a'));
+  const got = await wire.answer(wire.receive({ queues: ['q'], detached: false }));
+  const acks = [{ queue: 'q', receipts: [got.deliveries[0]!] }];
+  const receive = wire.receive({ queues: ['q', 'none'], acks, sequence: 1 });
+  assert.is((await wire.answer(receive)).code, 'QUEUE_NOT_FOUND');
+  assert.is(wire.connection.openSequenced, 0);
+  const ack = await wire.answer(wire.ack('q', got.deliveries[0]!));
+  assert.is(ack.codes, undefined, 'the receipt is still valid');
+  assert.is(rig.inside.state.required('q').takerCount, 0);
+});
+
+test('a receive that one of its queues refuses leaves none of the others behind', async () => {
+  const { rig, wire } = await greeted();
+  const { state } = rig.inside;
+  // As many names as there may be, but for one.
+  for (let number = 1; number < limits.queuesMax; number += 1) state.entered(`queue-${number}`);
+  const receive = wire.receive({ queues: ['last', 'one-too-many'] });
+  assert.is((await wire.answer(receive)).code, 'BUSY');
+  assert.not(state.queuesByName.has('last'));
+});
+
+test.run();
