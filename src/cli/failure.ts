@@ -4,6 +4,7 @@
  */
 import { ClockError } from '../broker/broker-time.ts';
 import { DirectoryLockedError, LogDamagedError, WonderqError } from '../errors.ts';
+import { NoSpaceError } from '../log/files.ts';
 
 export const EXIT = {
   ok: 0,
@@ -33,7 +34,8 @@ export function exitCodeOf(error: unknown): number {
     return UNREACHABLE_CODES.has(error.code) ? EXIT.unreachable : EXIT.no;
   }
   // What the system reports has the name of the call that failed; anything else is a defect.
-  return error instanceof Error && 'syscall' in error ? EXIT.inputOutput : EXIT.defect;
+  const isOfDisk = error instanceof NoSpaceError || (error instanceof Error && 'syscall' in error);
+  return isOfDisk ? EXIT.inputOutput : EXIT.defect;
 }
 
 /** One line, or the whole stack of what nobody expected. */
