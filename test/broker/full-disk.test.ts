@@ -5,6 +5,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { writeCredit, writeSubscribe } from '../../src/protocol/requests.ts';
 import { smallSizes } from '../simulation/small-limits.ts';
 import { Rig } from './support/rig.ts';
 import type { Answer, Delivered, Wire } from './support/wire.ts';
@@ -100,6 +101,23 @@ test('a receipt is not valid after its deadline, although nothing expires any mo
     codes,
     ['STALE_RECEIPT', 'STALE_RECEIPT', 'STALE_RECEIPT'].slice(0, deliveries.length),
   );
+});
+
+test('with half of the reserve used deliveries stop, acknowledgements go on', async () => {
+  const { rig, wire } = await began();
+  await fill(wire);
+  const fields = { queues: ['q'], creditMessages: 3, detached: true };
+  const subscription = wire.ask((writer, id) => writeSubscribe(writer, id, fields));
+  const delivered = () => wire.answers.flatMap(({ deliveries }) => deliveries);
+  await rig.until(() => delivered().length === 3);
+  rig.inside.reserveHalves = 0;
+  wire.ask((writer) => writeCredit(writer, subscription, 1, 0));
+  const refused = await wire.answer(wire.receive({ queues: ['q'] }));
+  assert.is(refused.code, 'DISK_FULL');
+  assert.is((await wire.answer(wire.ack('q', ...delivered()))).codes, undefined);
+  assert.is(delivered().length, 3);
+  rig.storage.capacity += 10 * segmentBytes;
+  await rig.until(() => delivered().length === 4);
 });
 
 test.run();

@@ -1,0 +1,203 @@
+// `wonderq serve` as a process, in what can happen to it: kills, failing disks, damaged logs, a
+// directory that somebody else has, clocks. Rows E1, E4, E6 to E11, E13 to E15, E20 and E21 of
+// docs/reliability.md.
+// limit: 180 s
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RecordJournal } from '../../src/broker/record-journal.ts';
+import { connect } from '../../src/client/client.ts';
+import { Disk } from '../../src/log/disk.ts';
+import { FileLog } from '../../src/log/file-log.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
+import { rejects } from '../support/rejects.ts';
+import { temporary } from '../support/temporary.ts';
+
+const test = suite('serve');
+const patience = { deadlineMs: 30_000 };
+const main = join(import.meta.dirname, '../../src/cli/main.ts');
+const failing = join(import.meta.dirname, 'support/failing.ts');
+const DAY_MS = 24 * 3600 * 1000;
+
+function check(title: string, body: (dataDir: string, start: Start) => Promise<void>): void {
+  test(
+    title,
+    temporary((dataDir) => withProcesses((start) => body(dataDir, start))),
+  );
+}
+
+/** `what`: see support/failing.ts. */
+function serve(start: Start, dataDir: string, what = ''): TestProcess {
+  const parameters = ['--import', 'tsx', '--import', failing, main, 'serve', '--port', '0'];
+  const env = { FAILING: what };
+  return start(process.execPath, [...parameters, '--data-dir', dataDir], { env });
+}
+
+async function clientOf(broker: TestProcess) {
+  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, patience);
+  return await connect(url!, { reconnect: false });
+}
+
+const logOf = (dataDir: string) => join(dataDir, 'log');
+
+function segments(dataDir: string): string[] {
+  const names = fs.readdirSync(logOf(dataDir)).filter((name) => name.endsWith('.wq'));
+  return names.sort().map((name) => join(logOf(dataDir), name));
+}
+
+/** Every file of the log as it is. */
+function contents(dataDir: string): Map<string, string> {
+  const files = fs.readdirSync(logOf(dataDir), { withFileTypes: true });
+  const ours = files.filter((file) => file.isFile() && file.name !== 'owner.json');
+  const names = ours.map(({ name }) => name);
+  return new Map(names.map((name) => [name, fs.readFileSync(join(logOf(dataDir), name), 'hex')]));
+}
+
+function flipByte(path: string, offset: number): void {
+  const bytes = fs.readFileSync(path);
+  bytes[offset]! ^= 1;
+  fs.writeFileSync(path, bytes);
+}
+
+/** A broker that has a message, and has ended. */
+async function servedOnce(start: Start, dataDir: string, signal: NodeJS.Signals): Promise<void> {
+  const broker = serve(start, dataDir);
+  const client = await clientOf(broker);
+  await client.produce('orders', 'first');
+  await client.produce('orders', 'second');
+  await broker.end(signal);
+}
+
+/** The next start is refused; nothing of the log was changed. */
+async function isRefused(start: Start, dataDir: string, code: number, what = '') {
+  const before = contents(dataDir);
+  const broker = serve(start, dataDir, what);
+  assert.is((await broker.ended).code, code, broker.stderr);
+  assert.equal(contents(dataDir), before);
+  return broker.stderr;
+}
+
+check('E1: after kill -9 the next start has all that was confirmed', async (dataDir, start) => {
+  await servedOnce(start, dataDir, 'SIGKILL');
+  const client = await clientOf(serve(start, dataDir));
+  const deliveries = await client.receive('orders', { max: 3 });
+  assert.equal(
+    deliveries.map((delivery) => delivery.text()),
+    ['first', 'second'],
+  );
+  await client.close();
+});
+
+check('E4: one that was paused and lost its directory confirms nothing', async (dataDir, start) => {
+  const broker = serve(start, dataDir);
+  const client = await clientOf(broker);
+  broker.signal('SIGSTOP');
+  const state = () => fs.readFileSync(`/proc/${broker.id}/stat`, 'utf8').includes(') T ');
+  await eventually('it is paused', state);
+  fs.rmdirSync(join(logOf(dataDir), 'lock'));
+  fs.mkdirSync(join(logOf(dataDir), 'lock'));
+  const producing = rejects(client.produce('orders', 'too late'), { code: 'CONNECTION_CLOSED' });
+  broker.signal('SIGCONT');
+  await producing;
+  assert.is((await broker.ended).code, 75);
+});
+
+for (const what of ['assertion', 'background']) {
+  check(`E6: a failed assertion ends it with 70 and is told (${what})`, async (dataDir, start) => {
+    const broker = serve(start, dataDir, what);
+    const client = await clientOf(broker);
+    broker.signal('SIGUSR2');
+    if (what === 'background') await rejects(client.produce('orders', 'a'));
+    assert.is((await broker.ended).code, 70);
+    assert.match(broker.stderr, 'planted assertion');
+  });
+}
+
+check('E7: a log from over a day ahead is refused, both times named', async (dataDir, start) => {
+  const disk = new Disk(logOf(dataDir));
+  const log = new FileLog(disk, { reserve: false });
+  await log.open(() => {});
+  const timeMs = Date.now() + DAY_MS + 60_000;
+  new RecordJournal(log).started(1);
+  log.mark({ timeMs, nextId: 1 });
+  await log.close();
+  await disk.close();
+  const broker = serve(start, dataDir);
+  assert.is((await broker.ended).code, 65);
+  assert.match(broker.stderr, new Date(timeMs).toISOString());
+  assert.match(broker.stderr, /but the clock says \d{4}-/);
+});
+
+check('E8: it says when it runs as root', async (dataDir, start) => {
+  const broker = serve(start, dataDir);
+  await clientOf(broker);
+  assert.is(broker.stderr.includes('the broker runs as root'), process.getuid!() === 0);
+});
+
+check('E9: a torn tail is cut, kept, told and counted', async (dataDir, start) => {
+  await servedOnce(start, dataDir, 'SIGKILL');
+  const tail = segments(dataDir).at(-1)!;
+  fs.truncateSync(tail, fs.statSync(tail).size - 3);
+  const broker = serve(start, dataDir);
+  const client = await clientOf(broker);
+  const stats = await client.stats();
+  const report = stats.start as { bytesCut: number; cutFile: string };
+  assert.ok(report.bytesCut > 0);
+  assert.is(fs.statSync(join(logOf(dataDir), report.cutFile)).size, report.bytesCut);
+  assert.match(broker.stderr, /"bytesCut":\d+,"cutFile":"quarantine\/.*torn tail was cut/);
+  assert.is((await client.getQueue('orders')).ready, 1);
+});
+
+check('E10: damage in the middle is refused, with file and offset', async (dataDir, start) => {
+  await servedOnce(start, dataDir, 'SIGKILL');
+  flipByte(segments(dataDir)[0]!, 64 + 56 + 3);
+  const said = await isRefused(start, dataDir, 65);
+  assert.match(said, /0000000001\.wq, offset 64: batch 1 is damaged/);
+});
+
+check('E11: any damage is refused after a clean stop', async (dataDir, start) => {
+  await servedOnce(start, dataDir, 'SIGTERM');
+  const tail = segments(dataDir).at(-1)!;
+  flipByte(tail, fs.statSync(tail).size - 1);
+  assert.match(await isRefused(start, dataDir, 65), /after a clean stop/);
+});
+
+check('E13: a read that fails refuses the start', async (dataDir, start) => {
+  await servedOnce(start, dataDir, 'SIGTERM');
+  assert.match(await isRefused(start, dataDir, 74, 'read at-once'), /EIO: planted, read/);
+});
+
+for (const [row, call] of [
+  ['E14', 'writevSync'],
+  ['E15', 'fdatasync'],
+]) {
+  check(`${row}: ${call} that fails ends it, nothing is confirmed`, async (dataDir, start) => {
+    const broker = serve(start, dataDir, call);
+    const client = await clientOf(broker);
+    await client.produce('orders', 'first');
+    broker.signal('SIGUSR2');
+    await rejects(client.produce('orders', 'lost'), { code: 'CONNECTION_CLOSED' });
+    assert.is((await broker.ended).code, 74);
+    const next = await clientOf(serve(start, dataDir));
+    const [first] = await next.receive('orders');
+    assert.is(first!.text(), 'first');
+  });
+}
+
+check(
+  'E20, E21: a second one is told who is there; a killed one is not',
+  async (dataDir, start) => {
+    const first = serve(start, dataDir);
+    await clientOf(first);
+    const second = serve(start, dataDir);
+    assert.is((await second.ended).code, 75);
+    assert.match(second.stderr, `in use by process ${first.id} `);
+    await first.end('SIGKILL');
+    await clientOf(serve(start, dataDir));
+  },
+);
+
+test.run();
