@@ -79,6 +79,11 @@ export class WonderqError extends Error {
   get closes(): boolean {
     return 'closes' in CODES[this.code];
   }
+
+  /** Whether the same may succeed later. */
+  get passes(): boolean {
+    return 'passes' in CODES[this.code];
+  }
 }
 
 /**

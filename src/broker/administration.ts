@@ -73,7 +73,8 @@ export function administer(
   if (verb.changes && known === undefined) core.refuseWhatChanges();
   const result = known?.value ?? verb.act(core, request.arguments, nowMs);
   if (known === undefined) remember(core, session, request, true, 1, result, undefined);
-  const output = core.output(connection, core.settings.durability);
+  // What operators are told may be about queues of any level.
+  const output = core.output(connection, 'fsync');
   writeOk(output.writer, request.id, verb.value(core, request.arguments, result, nowMs));
   if (session !== undefined) core.countSequenced(connection, output, request);
 }

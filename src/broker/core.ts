@@ -63,9 +63,16 @@ export class Core implements Outlet {
     this.state = new State(settings, this.journal, this, bodies);
   }
 
-  /** The level of a queue, or of what is about no queue. */
+  /** At which level is told what is about a queue. One that is gone may have had any. */
   levelOf(queue: Queue | undefined): Durability {
-    return queue?.settings.durability ?? this.settings.durability;
+    if (queue === undefined) return 'fsync';
+    return queue.settings.durability ?? this.settings.durability;
+  }
+
+  /** The strictest level of what a receive is told: of its queues, and of what it acknowledged. */
+  private levelOfEmpty(taker: Taker): Durability {
+    if (acknowledgedBy(taker)?.level === 'fsync') return 'fsync';
+    return taker.queues.every((queue) => this.levelOf(queue) === 'write') ? 'write' : 'fsync';
   }
 
   /** Where to write what a connection is told; it is held back from the next mark on. */
@@ -108,8 +115,14 @@ export class Core implements Outlet {
     output.countSequenced();
   }
 
+  /**
+   * What a refusal says of the state (such a queue exists, is paused, was deleted) must not be
+   * undone by a power cut. One that passes says nothing of it, and is told also while nothing gets
+   * durable.
+   */
   fail(connection: Connection, id: number, error: WonderqError): void {
-    writeError(this.output(connection, 'write').writer, id, error);
+    const output = this.output(connection, error.passes ? 'write' : 'fsync');
+    writeError(output.writer, id, error);
     if (error.closes) connection.isClosing = true;
   }
 
@@ -155,9 +168,8 @@ export class Core implements Outlet {
   answerEmpty(taker: Taker): void {
     const connection = taker.connection as Connection;
     connection.takers.delete(taker.requestId);
-    const acknowledged = acknowledgedBy(taker);
-    const output = this.output(connection, acknowledged?.level ?? 'write');
-    writeNoDeliveries(output.writer, taker.requestId, acknowledged?.codes);
+    const output = this.output(connection, this.levelOfEmpty(taker));
+    writeNoDeliveries(output.writer, taker.requestId, acknowledgedBy(taker)?.codes);
     if (taker.isSequenced) output.countSequenced();
   }
 

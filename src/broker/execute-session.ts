@@ -67,14 +67,14 @@ export function resume(core: Core, connection: Connection, request: Request): vo
     held.set(name, tokens);
   }
   resumeSession(core.state, session, held);
-  writeOk(core.output(connection, core.settings.durability).writer, request.id);
+  writeOk(core.output(connection, 'fsync').writer, request.id);
 }
 
 export function bye(core: Core, connection: Connection, request: Request, nowMs: number): void {
   const { session } = connection;
   leave(core, connection, nowMs);
   if (session !== undefined) endSession(core.state, session);
-  writeOk(core.output(connection, core.settings.durability).writer, request.id);
+  writeOk(core.output(connection, 'fsync').writer, request.id);
   connection.isClosing = true;
 }
 

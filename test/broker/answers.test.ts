@@ -8,6 +8,7 @@ import { ANSWER } from '../../src/protocol/operations.ts';
 import {
   writeAdminister,
   writeCredit,
+  writeResume,
   writeSubscribe,
   writeUnsubscribe,
 } from '../../src/protocol/requests.ts';
@@ -63,6 +64,7 @@ test('a message and its delivery to who waits share one sync', async () => {
 test('what a receive acknowledged is not told before it is durable, message or none', async () => {
   const { rig, wire } = await rigWithoutSyncs('weak');
   rig.latencyMs = () => 0.1;
+  await wire.answer(createWeak(wire, 'nothing'));
   await wire.answer(wire.produce({ queue: 'strict' }, 'a', 'b', 'c'));
   await wire.answer(wire.produce({ queue: 'weak' }, 'd'));
   const got = await wire.answer(wire.receive({ queues: ['strict'], messagesMax: 3 }));
@@ -80,6 +82,52 @@ test('what a receive acknowledged is not told before it is durable, message or n
     assert.equal((await wire.answer(id)).groupCodes, [undefined]);
   }
   assert.is(wire.answerTo(fromWeak)?.deliveries[0]?.body, 'd');
+});
+
+test('on a server at write, what is said of a queue at fsync waits for the sync', async () => {
+  const rig = new Rig({ settings: { durability: 'write' } });
+  await rig.start();
+  const wire = rig.connect();
+  await wire.answer(wire.hello({ session: Buffer.alloc(16, 1) }));
+  const administer = (verb: string, args: object) =>
+    wire.ask((writer, id) => writeAdminister(writer, id, { verb, arguments: { ...args } }));
+  const strict = { queue: 'strict', settings: { durability: 'fsync' } };
+  await wire.answer(administer('queue.create', strict));
+  await wire.answer(wire.produce({ queue: 'strict' }, 'a'));
+  await wire.answer(wire.produce({ queue: 'old' }, 'a'));
+  const got = await wire.answer(wire.receive({ queues: ['strict'] }));
+  rig.latencyMs = (operation) => (operation === 'sync' ? Number.POSITIVE_INFINITY : 0.01);
+  const asked = [
+    wire.ack('strict', got.deliveries[0]!),
+    wire.receive({ queues: ['nothing', 'strict'], waitMs: 0 }),
+    administer('queue.create', strict),
+    administer('queue.purge', { queue: 'strict' }),
+    administer('queue.pause', { queue: 'strict', what: 'produce' }),
+    wire.produce({ queue: 'strict' }, 'b'),
+    administer('queue.delete', { queue: 'old' }),
+    administer('queue.get', { queue: 'old' }),
+    wire.ack('old', { id: 1, token: 1 }),
+    wire.ask((writer, id) => writeResume(writer, id, [])),
+  ];
+  const weak = [wire.produce({ queue: 'weak' }, 'c'), wire.receive({ queues: ['weak'] })];
+  await rig.run(100);
+  for (const id of weak) assert.is(wire.answerTo(id)?.code, undefined);
+  for (const [index, id] of asked.entries()) assert.is(wire.answerTo(id), undefined, `${index}`);
+  rig.latencyMs = () => 0.1;
+  rig.letGo();
+  for (const id of asked) await wire.answer(id);
+  const codes = asked.map((id) => wire.answerTo(id)!.code);
+  const ok = undefined;
+  assert.equal(codes, [ok, ok, 'QUEUE_EXISTS', ok, ok, 'PAUSED', ok, 'QUEUE_NOT_FOUND', ok, ok]);
+});
+
+test('a refusal that passes is told also while nothing gets durable', async () => {
+  const { rig, wire } = await rigWithoutSyncs();
+  wire.produce({ queue: 'q' }, 'a');
+  rig.inside.reserveHalves = 1;
+  const refused = wire.produce({ queue: 'q' }, 'b');
+  await rig.run(100);
+  assert.is(wire.answerTo(refused)?.code, 'DISK_FULL');
 });
 
 test('a subscription to queues of both levels begins first and ends last', async () => {
