@@ -1,11 +1,12 @@
 /**
  * `wonderq receive`: prints messages as they come. Their leases are detached, so that another
- * process can acknowledge them; with `--ack` each is acknowledged after its line is written.
+ * process can acknowledge them; with `--ack` they are acknowledged once their lines are written.
  */
 import type { Command } from 'commander';
 import type { Client, Delivery } from '../client/client.ts';
 import { limits } from '../limits.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
+import { EXIT } from './failure.ts';
 import { parseCount, parsed, parseVisibility, parseWait } from './parse.ts';
 import { describeDelivery, jsonLine, plainBody, writeLine } from './text.ts';
 
@@ -29,7 +30,10 @@ export function addReceive(program: Command): void {
     .option('--max <n>', 'how many at most (default: 1)')
     .option('--wait <ms>', 'end after so long without a message (default: 0)')
     .option('--visibility <ms>', 'how long they may be held (default: as the queue says)')
-    .option('--ack', 'acknowledge each after its line is written')
+    .option(
+      '--ack',
+      'acknowledge them once their lines are written; ends with 1 if any was refused',
+    )
     .option('--json', 'an object a line')
     .action(receive);
 }
@@ -44,7 +48,7 @@ async function receive(queue: string, flags: Flags): Promise<void> {
       const deliveries = await next(client, queue, Math.min(left, batchMax), waitMs, visibilityMs);
       if (deliveries.length === 0) return;
       for (const delivery of deliveries) await print(delivery, flags.json ?? false);
-      if (flags.ack) await client.ack(deliveries);
+      if (flags.ack) await acknowledge(client, deliveries);
       left -= deliveries.length;
     }
   });
@@ -65,6 +69,15 @@ async function next(
     const deliveries = await client.receive(queue, options);
     leftMs -= oneMs;
     if (deliveries.length > 0 || leftMs <= 0) return deliveries;
+  }
+}
+
+async function acknowledge(client: Client, deliveries: readonly Delivery[]): Promise<void> {
+  const outcomes = await client.ack(deliveries);
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome === 'ok') continue;
+    console.error(`wonderq: ${deliveries[index]!.receipt}: ${outcome}`);
+    process.exitCode = EXIT.no;
   }
 }
 

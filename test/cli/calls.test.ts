@@ -1,0 +1,47 @@
+/**
+ * Commands against a broker that answers as the test says: what is refused is told on standard
+ * error and in the exit code.
+ */
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type FakeBroker, withBroker } from '../client/support/fake-broker.ts';
+import { run } from '../support/processes.ts';
+
+const test = suite('calls of the command line');
+const main = ['--import', 'tsx', join(import.meta.dirname, '../../src/cli/main.ts')];
+
+const wonderq = (broker: FakeBroker, ...words: string[]) =>
+  run(process.execPath, [...main, ...words, '--url', broker.url]);
+
+test(
+  'receive --ack acknowledges what it has printed, tells what was refused, and ends with 1',
+  withBroker(async (broker) => {
+    const received = wonderq(broker, 'receive', 'orders', '--max', '3', '--ack');
+    const first = await broker.request('receive');
+    broker.connection.deliver(first.id, [{ id: 1 }, { id: 2 }]);
+    const settle = await broker.request('ack');
+    assert.equal(settle.receipts, ['1-1001', '2-1002']);
+    broker.connection.settled(settle.id, [undefined, 'STALE_RECEIPT']);
+    const second = await broker.request('receive');
+    broker.connection.deliver(second.id, [{ id: 3 }]);
+    broker.connection.settled((await broker.request('ack')).id);
+    const { code, stdout, stderr } = await received;
+    assert.equal(stdout, '1\t1-1001\tbody 1\n2\t2-1002\tbody 2\n3\t3-1003\tbody 3\n');
+    assert.equal([code, stderr], [1, 'wonderq: 2-1002: STALE_RECEIPT\n']);
+  }),
+);
+
+test(
+  'receive --ack ends with 0 where every ack holds',
+  withBroker(async (broker) => {
+    const received = wonderq(broker, 'receive', 'orders', '--ack');
+    const receive = await broker.request('receive');
+    broker.connection.deliver(receive.id, [{ id: 1 }]);
+    broker.connection.settled((await broker.request('ack')).id);
+    const { code, stderr } = await received;
+    assert.equal([code, stderr], [0, '']);
+  }),
+);
+
+test.run();
