@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import type { Command } from 'commander';
-import { type Client, connect } from '../client/client.ts';
+import { type Client, type ConnectOptions, connect } from '../client/client.ts';
 import { type OptionSpec, type Resolved, resolveOption, type Variables } from '../config.ts';
 import { defaultHost, defaultPort } from '../server/start-broker.ts';
 import { UsageError } from './failure.ts';
@@ -64,7 +64,7 @@ export function tokenOf(flags: BrokerFlags): string | undefined {
  */
 export async function withClient<T>(
   flags: BrokerFlags,
-  options: { name: string; session: boolean; reconnect?: boolean },
+  options: ConnectOptions & { name: string; session: boolean },
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
   const { value: url } = resolveUrl(flags);

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import type { Client, ProduceOptions } from '../client/client.ts';
+import type { Durability } from '../queue/queue.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
 import { parseDelay, parseDurability, parsed, parsePriority } from './parse.ts';
@@ -34,7 +35,10 @@ export function addProduce(program: Command): void {
     .option('--file <file>', 'the whole file as one message')
     .option('--delay <ms>', 'not delivered before')
     .option('--priority <0-255>', 'the higher first')
-    .option('--durability <level>', 'write: confirmed once the operating system has it')
+    .option(
+      '--durability <level>',
+      'write: confirmed once the operating system has it; fsync: nothing less',
+    )
     .option('--content-type <type>', 'what the bodies are')
     .option('--header <name=value...>', 'headers of each message')
     .option('--json', 'an object a line')
@@ -42,14 +46,15 @@ export function addProduce(program: Command): void {
 }
 
 async function produce(queue: string, bodies: string[], flags: Flags): Promise<void> {
-  const options = optionsOf(flags);
+  const durability = parsed('--durability', parseDurability, flags.durability);
+  const options = optionsOf(flags, durability);
   const print = (id: number) => writeLine(flags.json ? jsonLine({ id: String(id) }) : String(id));
   const sources = [bodies.length > 0, flags.stdin === true, flags.file !== undefined];
   if (sources.filter(Boolean).length !== 1) {
     throw new UsageError('give bodies as arguments, or --stdin, or --file');
   }
   const file = flags.file === undefined ? undefined : readFileSync(flags.file);
-  const how = { name: 'wonderq produce', session: true, reconnect: true };
+  const how = { name: 'wonderq produce', session: true, reconnect: true, durability };
   await withClient(flags, how, async (client) => {
     if (flags.stdin) {
       await produceLines(client, queue, options, print);
@@ -85,8 +90,7 @@ function bytesOf(text: string): Buffer {
   return Buffer.from(text, 'utf8');
 }
 
-function optionsOf(flags: Flags): ProduceOptions {
-  const durability = parsed('--durability', parseDurability, flags.durability);
+function optionsOf(flags: Flags, durability: Durability | undefined): ProduceOptions {
   return {
     delayMs: parsed('--delay', parseDelay, flags.delay),
     priority: parsed('--priority', parsePriority, flags.priority),

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DURABILITY } from '../../src/protocol/operations.ts';
 import { type FakeBroker, withBroker } from '../client/support/fake-broker.ts';
 import { run } from '../support/processes.ts';
 
@@ -41,6 +42,24 @@ test(
     broker.connection.settled((await broker.request('ack')).id);
     const { code, stderr } = await received;
     assert.equal([code, stderr], [0, '']);
+  }),
+);
+
+test(
+  'produce --durability fsync takes no confirmation at write for one',
+  withBroker(async (broker) => {
+    const words = ['produce', 'orders', 'body', '--durability', 'fsync'];
+    const confirmed = wonderq(broker, ...words);
+    const first = await broker.request('produce');
+    broker.connection.produced(first.id, [7, 1], DURABILITY.fsync);
+    assert.equal((await confirmed).stdout, '7\n');
+
+    const refused = wonderq(broker, ...words);
+    const second = await broker.request('produce');
+    broker.connection.produced(second.id, [8, 1], DURABILITY.write);
+    const { code, stdout, stderr } = await refused;
+    assert.equal([code, stdout], [1, '']);
+    assert.match(stderr, /^wonderq: WEAKER_DURABILITY: /);
   }),
 );
 
