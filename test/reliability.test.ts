@@ -1,5 +1,5 @@
-// Holds docs/reliability.md to its word: every row says `planned`, or names a test file that is
-// there and speaks of that row by its number.
+// Holds docs/reliability.md to its word: every row says `planned`, or names tests that are there, in
+// files that speak of that row by its number.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,16 +23,20 @@ function problems(text: string, read: (path: string) => string | undefined): str
   });
 }
 
+/** Of one row: its tests, and what of it is still planned, with semicolons between them. */
 function testProblems(
   number: string,
   shownBy: string,
   read: (path: string) => string | undefined,
 ): string[] {
-  const paths = shownBy.match(/test\/[\w/-]+\.test\.ts/g) ?? [];
-  if (paths.length === 0) return [`${number} is neither planned nor names a test file`];
-  return paths.flatMap((path) => {
+  const entries = shownBy.split('; ').filter((entry) => !entry.startsWith('planned: '));
+  if (entries.length === 0) return [`${number} is neither planned nor names a test file`];
+  return entries.flatMap((entry) => {
+    const [, path, title] = entry.match(/^`(test\/[\w/-]+\.test\.ts)`: (.+)$/) ?? [];
+    if (path === undefined || title === undefined) return [`${number} names no test: ${entry}`];
     const content = read(path);
     if (content === undefined) return [`${number} names ${path}, which is not there`];
+    if (!content.includes(title)) return [`${number} names a test not in ${path}: ${title}`];
     return new RegExp(`\\b${number}\\b`).test(content)
       ? []
       : [`${number} names ${path}, which does not mention it`];
@@ -44,24 +48,29 @@ const read = (path: string) =>
   path === 'test/log/torn.test.ts' ? "test('E1: a torn tail')" : undefined;
 
 test('a row is planned, or its test is there and mentions it', () => {
-  const good = [row('E1', '`test/log/torn.test.ts`: E1: a torn tail'), row('E2', 'planned')];
+  const torn = '`test/log/torn.test.ts`: E1: a torn tail';
+  const good = [row('E1', `${torn}; planned: the rest; ${torn}`), row('E2', 'planned')];
   assert.equal(problems(good.join('\n'), read), []);
 });
 
 test('anything else is a problem', () => {
   const rows = [
     row('E1', 'shown somewhere'),
-    row('E2', '`test/log/torn.test.ts`'),
-    row('E3', '`test/log/gone.test.ts`'),
+    row('E2', '`test/log/torn.test.ts`: a torn tail'),
+    row('E3', '`test/log/gone.test.ts`: a torn tail'),
     row('E4', ''),
-    row('E6', 'planned'),
+    row('E5', 'planned: all of it'),
+    row('E6', '`test/log/torn.test.ts`: a whole tail'),
+    row('E8', 'planned'),
   ];
   assert.equal(problems(rows.join('\n'), read), [
-    'E1 is neither planned nor names a test file',
+    'E1 names no test: shown somewhere',
     'E2 names test/log/torn.test.ts, which does not mention it',
     'E3 names test/log/gone.test.ts, which is not there',
     'E4 has an empty or a missing column',
-    'E6 stands in place 5',
+    'E5 is neither planned nor names a test file',
+    'E6 names a test not in test/log/torn.test.ts: a whole tail',
+    'E8 stands in place 7',
   ]);
 });
 

@@ -1,6 +1,6 @@
 /**
  * Broker time: follows the monotonic clock, is drawn to the wall clock by 1 ms a second, never goes
- * back, and refuses a log from a day ahead. Row E7 of docs/reliability.md.
+ * back, and refuses a log from a day ahead. Rows E4 and E7 of docs/reliability.md.
  */
 import fc from 'fast-check';
 import { suite } from 'uvu';

@@ -1,7 +1,7 @@
 /**
  * Sessions over broken connections and restarts: what never left is given back, what the client
- * holds stays its own, and a request sent again gets its first answer. Rows E5, E27, E34 and E35 of
- * docs/reliability.md.
+ * holds stays its own, and a request sent again gets its first answer. Rows E1, E5, E27, E34 and
+ * E35 of docs/reliability.md.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

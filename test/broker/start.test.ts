@@ -1,7 +1,7 @@
 /**
  * A start: it is itself in the log before anybody can connect, its IDs and tokens are unlike those
- * of any other, and a clock that is a day behind the log refuses it. Rows E2, E5 and E7 of
- * docs/reliability.md.
+ * of any other, and a clock that is a day behind the log refuses it. Rows E2, E4, E5 and E7
+ * of docs/reliability.md.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,6 +10,7 @@ import { RECORD } from '../../src/broker/records.ts';
 import { VarintReader } from '../../src/broker/varint.ts';
 import { limits } from '../../src/limits.ts';
 import { FileLog } from '../../src/log/file-log.ts';
+import { writeAdminister } from '../../src/protocol/requests.ts';
 import { Rig } from './support/rig.ts';
 
 const test = suite('start (E2, E5, E7)');
@@ -98,6 +99,9 @@ test('a jump of the wall clock neither ends a lease nor lengthens one', async ()
     assert.is(rig.inside.state.required('q').inFlight, 1);
     await rig.run(200);
     assert.is(rig.inside.state.required('q').inFlight, 0);
+    const asked = wire.ask((writer, id) => writeAdminister(writer, id, { verb: 'stats' }));
+    const { clock } = (await wire.answer(asked)).value as { clock: { gapMs: number } };
+    assert.ok(Math.abs(clock.gapMs - Math.abs(jumpMs)) < 20, 'the gap is told');
   }
 });
 

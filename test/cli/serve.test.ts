@@ -170,11 +170,11 @@ check('E13: a read that fails refuses the start', async (dataDir, start) => {
   assert.match(await isRefused(start, dataDir, 74, 'read at-once'), /EIO: planted, read/);
 });
 
-for (const [row, call] of [
-  ['E14', 'writevSync'],
-  ['E15', 'fdatasync'],
+for (const [title, call] of [
+  ['E14: a write that fails ends it, and confirms nothing', 'writevSync'],
+  ['E15: a sync that fails ends it, and confirms nothing', 'fdatasync'],
 ]) {
-  check(`${row}: ${call} that fails ends it, nothing is confirmed`, async (dataDir, start) => {
+  check(title!, async (dataDir, start) => {
     const broker = serve(start, dataDir, call);
     const client = await clientOf(broker);
     await client.produce('orders', 'first');
@@ -188,7 +188,7 @@ for (const [row, call] of [
 }
 
 check(
-  'E20, E21: a second one is told who is there; a killed one is not',
+  'E20, E21: a second one is told who is there, a killed one is not',
   async (dataDir, start) => {
     const first = serve(start, dataDir);
     await clientOf(first);

@@ -1,7 +1,7 @@
 // limit: 120 s
 // The client against the real broker: the whole cycle in one process, and a broker in a process of
 // its own that is killed while clients work. Nothing confirmed is lost, nothing is there twice, and
-// what was held can still be acknowledged.
+// what was held can still be acknowledged. Rows E1, E34 and E35 of docs/reliability.md.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

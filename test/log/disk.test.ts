@@ -1,4 +1,7 @@
-/** Storage over a real directory keeps its contract, and the log runs on it. */
+/**
+ * Storage over a real directory keeps its contract, and the log runs on it. Rows E4, E22 and E24 of
+ * docs/reliability.md.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';

@@ -1,6 +1,6 @@
 /**
  * Dropping the oldest segments: when they may go, in which order, and what a crash at each step
- * leaves.
+ * leaves. Rows E2 and E16 of docs/reliability.md.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

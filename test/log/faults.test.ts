@@ -1,6 +1,6 @@
 /**
  * What the log does when the disk fails, is full or is somebody else's: nothing is confirmed in
- * vain.
+ * vain. Rows E4, E14, E15, E16, E17 and E22 of docs/reliability.md.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,5 +1,5 @@
 // Frames whose bytes are broken: always BAD_FRAME, whichever field they stand in, and whatever else is
-// wrong with the frame. Hostile ones cost neither time nor memory.
+// wrong with the frame. Hostile ones cost neither time nor memory. Row E26 of docs/reliability.md.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

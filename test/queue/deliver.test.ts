@@ -1,4 +1,5 @@
-// Delivery: order, turns, bounds of a frame, preference, bodies that are not in memory.
+// Delivery: order, turns, bounds of a frame, preference, bodies that are not in memory. Row E29 of
+// docs/reliability.md.
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

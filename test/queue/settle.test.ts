@@ -1,4 +1,5 @@
-// Receipts: which are valid, for whom, until when, and what each request does with a message.
+// Receipts: which are valid, for whom, until when, and what each request does with a message. Row E35
+// of docs/reliability.md.
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
