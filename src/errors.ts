@@ -102,6 +102,15 @@ export class LogDamagedError extends Error {
   }
 }
 
+/** The owner of a log does not know a kind of record: thrown to the log, which knows where it is. */
+export class UnknownRecordError extends Error {
+  override readonly name = 'UnknownRecordError';
+
+  constructor(kind: number, version: number) {
+    super(`unknown record kind ${kind}, version ${version}`);
+  }
+}
+
 /** Another process owns the data directory (exit 75). */
 export class DirectoryLockedError extends Error {
   override readonly name = 'DirectoryLockedError';

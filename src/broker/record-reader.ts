@@ -1,7 +1,7 @@
 /**
  * The records of the log back to facts, and these to the state: what replay does for each record.
  */
-import { LogDamagedError } from '../errors.ts';
+import { UnknownRecordError } from '../errors.ts';
 import { Walker } from '../protocol/walker.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
 import type { MessageState } from '../queue/chunk.ts';
@@ -45,7 +45,7 @@ export class RecordReader {
     this.state = state;
   }
 
-  /** Applies one record. Throws for a kind or version that this program does not know. */
+  /** Applies one record; throws `UnknownRecordError` for one that this program does not know. */
   apply(
     kind: number,
     version: number,
@@ -54,12 +54,11 @@ export class RecordReader {
     end: number,
     position: number,
   ): void {
-    if (version !== recordVersion) throw this.unknown(kind, version, position);
+    const act = this.actions[kind];
+    if (act === undefined || version !== recordVersion) throw new UnknownRecordError(kind, version);
     this.reader.reset(buffer, start, end);
     this.start = start;
     this.position = position;
-    const act = this.actions[kind];
-    if (act === undefined) throw this.unknown(kind, version, position);
     act();
   }
 
@@ -224,10 +223,5 @@ export class RecordReader {
       refused.push({ index, code: REFUSED_CODES[this.reader.next()]! });
     }
     return refused;
-  }
-
-  private unknown(kind: number, version: number, position: number): Error {
-    const what = `record kind ${kind} version ${version} is not known to this program`;
-    return new LogDamagedError('position in the log', position, what);
   }
 }

@@ -66,6 +66,7 @@ export class FileLog implements Log {
   #freeBytes = 0;
   #isAskingFree = false;
   #isDropping = false;
+  #isOpen = false;
   #isClosed = false;
   /** The last checkpoint begun: one follows the other. */
   #checkpointing: Promise<void> = Promise.resolve();
@@ -106,6 +107,7 @@ export class FileLog implements Log {
     this.#begin(findings.chain);
     this.#freeBytes = await this.#storage.freeBytes();
     this.#fillReserve();
+    this.#isOpen = true;
     return this.#report(findings, recovery.cutFile);
   }
 
@@ -210,16 +212,17 @@ export class FileLog implements Log {
   }
 
   /**
-   * After an end nothing is left to be made durable, and the next start must look at everything.
+   * After an end, and where `open` failed, nothing is left to be made durable, and the next start
+   * must look at everything.
    */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     try {
-      if (!this.#writer.hasEnded) await this.#stopCleanly();
+      if (this.#isOpen && !this.#writer.hasEnded) await this.#stopCleanly();
     } finally {
       await this.#reserve.stop();
-      await this.#writer.settle();
+      if (this.#isOpen) await this.#writer.settle();
       await this.#readCache.settle();
       await this.#segments.closeAll();
     }

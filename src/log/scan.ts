@@ -137,8 +137,9 @@ export class SegmentScan {
     chain.nextId = last.nextId;
     this.#batchAt = this.#blockAt;
     this.#segment.endAddress = this.#address;
-    this.#segment.fileBytes = this.#windowOffset + this.#batchAt;
+    // Meanwhile the segment ends where this batch begins: there stands what is wrong with it.
     this.#visit(this.#window, start, end, address);
+    this.#segment.fileBytes = this.#windowOffset + this.#batchAt;
   }
 
   /**

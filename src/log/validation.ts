@@ -3,7 +3,7 @@
  * found. It changes nothing. A torn tail is a finding; every other damage is thrown: what follows
  * would otherwise be lost without a word.
  */
-import { LogDamagedError } from '../errors.ts';
+import { LogDamagedError, UnknownRecordError } from '../errors.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import type { VisitRecord } from './log.ts';
 import {
@@ -15,7 +15,7 @@ import {
   readOldest,
   type SegmentStart,
 } from './record.ts';
-import { type ChainEnd, findLaterBlock, SegmentScan } from './scan.ts';
+import { type ChainEnd, findLaterBlock, SegmentScan, type VisitBatch } from './scan.ts';
 import {
   decodeSegmentHeader,
   FORMAT_VERSION,
@@ -151,12 +151,8 @@ export class Validation {
     }
     if (findings.unused.length > 0) refuse(findings.unused[0]!, 0, 'the segment lost its records');
     this.#segments.push(segment);
-    const scan = new SegmentScan(
-      segment,
-      file,
-      findings.chain,
-      this.#window,
-      (buffer, start, end, address) => this.#visitBatch(segment, buffer, start, end, address),
+    const scan = new SegmentScan(segment, file, findings.chain, this.#window, (...records) =>
+      this.#visitBatch(segment, ...records),
     );
     const end = await scan.run();
     findings.bytesRead += file.length;
@@ -193,8 +189,23 @@ export class Validation {
     findings.torn = { file: segment.name, offset, bytes };
   }
 
-  #visitBatch(segment: Segment, buffer: Buffer, start: number, end: number, address: number): void {
+  #visitBatch(segment: Segment, ...records: Parameters<VisitBatch>): void {
     this.#findings.batches += 1;
+    try {
+      this.#visitRecords(segment, ...records);
+    } catch (error) {
+      if (!(error instanceof UnknownRecordError)) throw error;
+      refuse(segment.name, segment.fileBytes, error.message);
+    }
+  }
+
+  #visitRecords(
+    segment: Segment,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    address: number,
+  ): void {
     for (let at = start; at < end; ) {
       const length = end - at < RECORD_HEADER_BYTES ? 0 : buffer.readUInt32BE(at);
       const next = at + 4 + length;
@@ -202,7 +213,7 @@ export class Validation {
       const kind = buffer[at + 4]!;
       const version = buffer[at + 5]!;
       const body = at + RECORD_HEADER_BYTES;
-      if (kind < KIND_OWNER_MIN) this.#visitOwn(segment, kind, version, buffer, body, next);
+      if (kind < KIND_OWNER_MIN) this.#visitOwn(kind, version, buffer, body, next);
       else {
         this.#findings.records += 1;
         this.#visit(kind, version, buffer, body, next, address + (body - start));
@@ -211,19 +222,10 @@ export class Validation {
     }
   }
 
-  #visitOwn(
-    segment: Segment,
-    kind: number,
-    version: number,
-    buffer: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  #visitOwn(kind: number, version: number, buffer: Buffer, start: number, end: number): void {
     const isKnown =
       kind === KIND_OLDEST && version === OLDEST_VERSION && end - start === OLDEST_BODY_BYTES;
-    if (!isKnown) {
-      refuse(segment.name, segment.fileBytes, `unknown record kind ${kind}, version ${version}`);
-    }
+    if (!isKnown) throw new UnknownRecordError(kind, version);
     this.#findings.oldest = readOldest(buffer, start);
   }
 

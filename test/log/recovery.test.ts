@@ -5,7 +5,8 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LogDamagedError } from '../../src/errors.ts';
+import { LogDamagedError, UnknownRecordError } from '../../src/errors.ts';
+import { FileLog } from '../../src/log/file-log.ts';
 import {
   blocks,
   type Files,
@@ -594,7 +595,6 @@ async function startCutShort(files: Files, steps: number, seed: number): Promise
 test('a failing visitor stops the start, and nothing is changed', async () => {
   const storage = promptStorage().load(samples.unclean.files);
   const before = storage.files();
-  const { FileLog } = await import('../../src/log/file-log.ts');
   const log = new FileLog(storage, smallOptions);
   let message = '';
   const visit = (): void => {
@@ -604,7 +604,30 @@ test('a failing visitor stops the start, and nothing is changed', async () => {
     message = error.message;
   });
   assert.is(message, 'not known here');
+  await log.close();
   assert.equal(storage.files(), before);
+});
+
+test('a record that its owner does not know is refused by file and offset', async () => {
+  const { files, bodies } = samples.unclean;
+  const storage = promptStorage().load(files);
+  let seen = 0;
+  const log = new FileLog(storage, smallOptions);
+  const opening = log.open((kind, version) => {
+    seen += 1;
+    if (seen === bodies.length) throw new UnknownRecordError(kind, version);
+  });
+  const error = await opening.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.instance(error, LogDamagedError);
+  const { file, offset, message } = error as LogDamagedError;
+  assert.is(file, segmentNames(files).at(-1));
+  assert.is(offset, lastBatchOffset(files.get(file)!));
+  assert.match(message, /unknown record kind 16, version 1$/);
+  assert.equal(storage.files(), files);
+  await log.close();
 });
 
 test.run();
