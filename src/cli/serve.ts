@@ -34,7 +34,8 @@ async function serve(flags: Flags): Promise<void> {
     return;
   }
   const { logLevel, ...options } = valuesOf(resolved);
-  const logger = pino({ level: logLevel }, pino.destination({ fd: 2, sync: true }));
+  const serializers = { error: pino.stdSerializers.err };
+  const logger = pino({ level: logLevel, serializers }, pino.destination({ fd: 2, sync: true }));
   if (process.getuid?.() === 0) logger.warn('the broker runs as root, which it does not need');
   const broker = await startBroker({ ...options, logger });
   stopOnSignal(() => broker.stop());

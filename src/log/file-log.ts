@@ -25,7 +25,7 @@ import { Notices } from './notices.ts';
 import { ReadCache } from './read-cache.ts';
 import { KIND_OLDEST, OLDEST_BODY_BYTES, OLDEST_VERSION, writeOldest } from './record.ts';
 import { Recovery, withRoom } from './recovery.ts';
-import { Removals } from './removals.ts';
+import { type FileKept, Removals } from './removals.ts';
 import { Reserve } from './reserve.ts';
 import type { ChainEnd } from './scan.ts';
 import type { Segment } from './segment.ts';
@@ -42,6 +42,8 @@ export interface FileLogOptions extends Partial<Sizes> {
   fence?: () => boolean;
   /** A random number of 32 bits for each new segment. */
   salt?: () => number;
+  /** Told of a segment that is no longer needed and cannot be removed; it is tried again. */
+  fileKept?: FileKept;
 }
 
 export class FileLog implements Log {
@@ -72,14 +74,14 @@ export class FileLog implements Log {
   #checkpointing: Promise<void> = Promise.resolve();
 
   constructor(storage: Storage, options: FileLogOptions = {}) {
-    const { reserve, fence, salt, ...sizes } = options;
+    const { reserve, fence, salt, fileKept, ...sizes } = options;
     this.#storage = storage;
     this.#sizes = resolveSizes(sizes);
     this.#keepsReserve = reserve ?? true;
     this.#fence = fence ?? (() => true);
     this.#salt = salt ?? (() => randomBytes(4).readUInt32BE(0));
     this.#segments = new Segments(storage);
-    this.#removals = new Removals(storage);
+    this.#removals = new Removals(storage, fileKept ?? (() => {}));
     this.#reserve = new Reserve(storage, this.#sizes.segmentBytes, this.#notices.spaceChanged);
     this.#gathering = new Gathering(this.#sizes.batchBytesMax);
     this.#readCache = new ReadCache(this.#segments, this.#sizes, (error) =>

@@ -1,17 +1,23 @@
 /**
  * Segment files that are no longer needed and still there. They go oldest first, each removal
  * durable before the next, so that what is left never has a hole. One that cannot be removed is
- * kept in mind and tried again with the next; at a start the last `oldest` record says the same.
+ * told, kept in mind and tried again with the next; at a start the last `oldest` record says the
+ * same.
  */
 import type { Segment } from './segment.ts';
 import type { Storage } from './storage.ts';
 
+/** Told of a file that stays, by its name and what the system says. */
+export type FileKept = (file: string, error: unknown) => void;
+
 export class Removals {
   readonly #storage: Storage;
+  readonly #kept: FileKept;
   readonly #waiting: Segment[] = [];
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, kept: FileKept) {
     this.#storage = storage;
+    this.#kept = kept;
   }
 
   get fileBytes(): number {
@@ -36,7 +42,8 @@ export class Removals {
     try {
       await this.#storage.unlink(segment.name);
       return true;
-    } catch {
+    } catch (error) {
+      this.#kept(segment.name, error);
       return false;
     }
   }

@@ -51,7 +51,10 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const { logger = silentLogger, ...given } = rest;
   const settings = { ...defaultSettings, ...withoutUndefined(given) };
   const sizes = segmentBytes === undefined ? {} : { segmentBytes };
-  const files = await takeDirectory(path.join(dataDir, logDirectory), sizes);
+  const fileKept = (file: string, error: unknown) =>
+    logger.warn({ file, error }, 'a file that is no longer needed cannot be removed');
+  const directory = path.join(dataDir, logDirectory);
+  const files = await takeDirectory(directory, { ...sizes, fileKept });
   const broker = new Broker(files.log, processRuntime, { settings, ...sizes });
   const report = await orElse(broker.start(), () => closeFiles(files, logger));
   tellReport(logger, report);
@@ -82,10 +85,10 @@ interface Files {
 }
 
 /** On return the directory is there and nobody else has it; the log was not looked at. */
-async function takeDirectory(directory: string, sizes: FileLogOptions): Promise<Files> {
+async function takeDirectory(directory: string, options: FileLogOptions): Promise<Files> {
   const disk = new Disk(directory);
   const lock = await orElse(DirectoryLock.acquire(directory), () => disk.close());
-  const log = new FileLog(disk, { ...sizes, fence: () => lock.isOurs() });
+  const log = new FileLog(disk, { ...options, fence: () => lock.isOurs() });
   return { disk, lock, log };
 }
 
@@ -95,8 +98,8 @@ async function closeFiles({ disk, lock, log }: Files, logger: Logger): Promise<v
     try {
       await close();
     } catch (error) {
-      // Why the broker is over was told already; the steps that follow are taken all the same.
-      logger.debug({ error }, 'closing the log failed');
+      // Why the broker is over is what its host is told; the other steps are taken all the same.
+      logger.warn({ error }, 'a part of the broker could not be closed');
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   limitedStorage,
   openLog,
   promptStorage,
+  smallOptions,
   until,
 } from './support/storages.ts';
 
@@ -125,6 +126,21 @@ test('a file that cannot be removed stays, and goes with the next drop', async (
   storage.fault = () => undefined;
   await log.dropBefore(log.appended);
   assert.not.ok(segmentNames(storage.files()).includes('0000000001.wq'));
+  await log.close();
+});
+
+test('a file that stays is told each time it is tried', async () => {
+  const storage = promptStorage();
+  const told: unknown[] = [];
+  const fileKept = (file: string, error: unknown) => told.push([file, (error as Error).message]);
+  const { log } = await openLog(storage, { ...smallOptions, fileKept });
+  await fill(log, 40);
+  storage.fault = (operation) =>
+    operation === 'unlink' ? systemError('EACCES', operation) : undefined;
+  await log.dropBefore(log.appended);
+  await log.dropBefore(log.appended);
+  const { message } = systemError('EACCES', 'unlink');
+  assert.equal(told, Array(2).fill(['0000000001.wq', message]));
   await log.close();
 });
 
