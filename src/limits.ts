@@ -46,6 +46,8 @@ export const limits = {
   /** Connections. */
   turnBytesMax: 64 * KIB,
   turnMessagesMax: 512,
+  /** A receive's acks are executed in one turn. */
+  receiveAcksMax: 512,
   deliveryFrameBytesMax: 256 * KIB,
   connectionsMax: 10_000,
   connectionHeldBytesMax: 8 * MIB,
@@ -83,5 +85,7 @@ assert(limits.segmentBytes > 2 * limits.batchBytesMax);
 assert(limits.unsyncedBytesMax > limits.batchBytesMax + recordBytesMax);
 assert(limits.connectionHeldBytesMax > 2 * (limits.bodyBytesMax + limits.headerBytesMax));
 assert(limits.connectionUnsentBytesMax < limits.connectionHeldBytesMax);
+assert(limits.turnMessagesMax <= limits.sliceMessagesMax, 'a turn is a slice');
+assert(limits.receiveAcksMax <= limits.turnMessagesMax, 'acks of a receive are one turn');
 assert(limits.sessionForgetMs >= limits.releaseAfterMsMax);
 assert(limits.timerMsMax < 2 ** 31);

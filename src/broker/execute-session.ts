@@ -7,11 +7,18 @@ import { limits } from '../limits.ts';
 import { writeOk } from '../protocol/answers.ts';
 import { PROTOCOL_VERSION } from '../protocol/operations.ts';
 import type { Request } from '../protocol/request.ts';
-import { connectSession, disconnectSession, endSession, resumeSession } from '../queue/connect.ts';
+import {
+  connectSession,
+  disconnectSession,
+  endSession,
+  type Held,
+  resumeSession,
+} from '../queue/connect.ts';
 import { joinLine, removeTaker } from '../queue/deliver.ts';
 import { release } from '../queue/settle.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import { begin } from './sequence.ts';
 import { brokerVersion } from './settings.ts';
 
 export function hello(core: Core, connection: Connection, request: Request, nowMs: number): void {
@@ -53,11 +60,17 @@ function takeSession(core: Core, connection: Connection, key: Buffer, nowMs: num
   return resumed;
 }
 
+/** The leases that the client does not hold are given back in slices; then it is answered. */
 export function resume(core: Core, connection: Connection, request: Request): void {
   const { session } = connection;
   if (session === undefined) throw new WonderqError('BAD_REQUEST', 'resume needs a session');
+  const isMore = resumeSession(core.state, session, heldBy(request));
+  goOnWhile(isMore, core, connection);
+  if (!isMore) writeOk(core.output(connection, 'fsync').writer, request.id);
+}
+
+function heldBy({ groups, receipts }: Request): Held {
   const held = new Map<string, Map<number, number>>();
-  const { groups, receipts } = request;
   for (let group = 0; group < groups.count; group += 1) {
     const name = groups.queues[group]!;
     const tokens = held.get(name) ?? new Map<number, number>();
@@ -66,14 +79,18 @@ export function resume(core: Core, connection: Connection, request: Request): vo
     }
     held.set(name, tokens);
   }
-  resumeSession(core.state, session, held);
-  writeOk(core.output(connection, 'fsync').writer, request.id);
+  return held;
 }
 
+/** It takes no more; its leases are given back in slices; then it is answered. */
 export function bye(core: Core, connection: Connection, request: Request, nowMs: number): void {
   const { session } = connection;
+  removeTakers(core, connection);
+  const isMore = session !== undefined && endSession(core.state, session);
+  goOnWhile(isMore, core, connection);
+  if (isMore) return;
+  connection.session = undefined;
   leave(core, connection, nowMs);
-  if (session !== undefined) endSession(core.state, session);
   writeOk(core.output(connection, 'fsync').writer, request.id);
   connection.isClosing = true;
 }
@@ -84,8 +101,7 @@ export function bye(core: Core, connection: Connection, request: Request, nowMs:
  */
 export function leave(core: Core, connection: Connection, nowMs: number): void {
   const { state } = core;
-  for (const taker of connection.takers.values()) removeTaker(state, taker);
-  connection.takers.clear();
+  removeTakers(core, connection);
   connection.running = undefined;
   for (const held of connection.heldDeliveries()) {
     const { ids, session, queue } = held;
@@ -96,6 +112,17 @@ export function leave(core: Core, connection: Connection, nowMs: number): void {
   const { session } = connection;
   connection.session = undefined;
   if (session?.connection === connection) disconnectSession(state, session, nowMs);
+}
+
+function removeTakers(core: Core, connection: Connection): void {
+  for (const taker of connection.takers.values()) removeTaker(core.state, taker);
+  connection.takers.clear();
+}
+
+/** The request that is being executed is gone on with in the next turn, or is over. */
+function goOnWhile(isMore: boolean, core: Core, connection: Connection): void {
+  if (!isMore) connection.running = undefined;
+  else connection.running ??= begin(core, 0);
 }
 
 /** The connection can be told more again: its takers stand in line again. */

@@ -2,6 +2,7 @@
  * A receive from a program's options to its result, with the signal that takes it back.
  */
 import { type Code, WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
 import { checkReceiveOptions, type Outcome, type ReceiveOptions } from './options.ts';
@@ -53,8 +54,9 @@ function fieldsOf(
   const { batchMessagesMax } = connection.greeting.limits;
   checkReceiveOptions(options, batchMessagesMax);
   const acks = (options.ack ?? []).map(targetOf);
-  if (acks.length > batchMessagesMax) {
-    const what = `a receive may carry ${batchMessagesMax} receipts`;
+  const acksMax = Math.min(batchMessagesMax, limits.receiveAcksMax);
+  if (acks.length > acksMax) {
+    const what = `a receive may carry ${acksMax} receipts`;
     throw new WonderqError('BATCH_TOO_LARGE', what, { field: 'ack' });
   }
   return {

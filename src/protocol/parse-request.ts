@@ -119,8 +119,9 @@ function parseReceive(walker: Walker, request: Request): void {
   request.detached = walker.given() && walker.bool('detached');
   if (walker.given()) {
     request.hasAcks = true;
-    const { groups, receipts, batchMessagesMax } = request;
-    parseGroups(walker, groups, receipts, batchMessagesMax, 'acks');
+    const { groups, receipts } = request;
+    const acksMax = Math.min(request.batchMessagesMax, limits.receiveAcksMax);
+    parseGroups(walker, groups, receipts, acksMax, 'acks');
   } else if (request.sequence !== 0) {
     throw badField('sequence', 'belongs to a receive with acks only');
   }

@@ -2,6 +2,7 @@
  * The life of a session: it opens or is taken up again, says what it still holds, loses its
  * connection, or says goodbye.
  */
+import { limits } from '../limits.ts';
 import { returnLeases } from './expire.ts';
 import { RETURNED_RELEASED } from './journal.ts';
 import type { Session } from './session.ts';
@@ -25,11 +26,12 @@ export function connectSession(
 export type Held = ReadonlyMap<string, ReadonlyMap<number, number>>;
 
 /**
- * Gives back every lease of the session that the client does not hold, not counted as a failure.
+ * Gives back what the client does not hold of the session's leases, not counted as a failure: one
+ * slice. Returns whether there is more to do.
  */
-export function resumeSession(state: State, session: Session, held: Held): void {
+export function resumeSession(state: State, session: Session, held: Held): boolean {
   const { leases } = state;
-  returnLeases(state, session, RETURNED_RELEASED, Number.POSITIVE_INFINITY, (row) => {
+  return returnLeases(state, session, RETURNED_RELEASED, limits.sliceMessagesMax, (row) => {
     const queue = state.queuesByNumber.get(leases.queues[row]!);
     return held.get(queue?.name ?? '')?.get(leases.ids[row]!) === leases.tokens[row];
   });
@@ -40,9 +42,13 @@ export function disconnectSession(state: State, session: Session, nowMs: number)
   state.sessions.disconnect(session, nowMs);
 }
 
-/** Gives back what it holds, not counted as a failure, and forgets it. */
-export function endSession(state: State, session: Session): void {
-  returnLeases(state, session, RETURNED_RELEASED, Number.POSITIVE_INFINITY);
+/**
+ * Gives back a slice of what it holds, not counted as a failure, and forgets it when that was all.
+ * Returns whether there is more to do.
+ */
+export function endSession(state: State, session: Session): boolean {
+  if (returnLeases(state, session, RETURNED_RELEASED, limits.sliceMessagesMax)) return true;
   state.journal.sessionEnded(session);
   state.sessions.end(session);
+  return false;
 }

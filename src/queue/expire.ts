@@ -118,7 +118,7 @@ function forgetSessions(state: State, nowMs: number): boolean {
 
 /**
  * Gives back up to `countMax` leases of a session, but for those that `keeps` wants to keep. A
- * record is about one queue and one slice.
+ * record is about one queue and one slice. Returns whether some may be left to look at.
  */
 export function returnLeases(
   state: State,
@@ -126,18 +126,21 @@ export function returnLeases(
   reason: typeof RETURNED_RELEASED | typeof RETURNED_SESSION_LOST,
   countMax: number,
   keeps: (row: number) => boolean = () => false,
-): void {
+): boolean {
   const { leases } = state;
   let current: Queue | undefined;
   let row = session.firstRow;
+  let done = 0;
   state.ids.clear();
-  for (let done = 0; row !== 0 && done < countMax; done += 1) {
+  while (row !== 0 && done < countMax) {
     const next = leases.nexts[row]!;
     const queue = state.queuesByNumber.get(leases.queues[row]!);
     const id = leases.ids[row]!;
     if (queue === undefined || !queue.locate(id) || rowFound(queue) !== row) {
+      done += 1;
       endLease(state, row);
     } else if (!keeps(row)) {
+      done += 1;
       if (queue !== current || state.ids.count === limits.sliceMessagesMax) {
         writeReturned(state, current, reason);
       }
@@ -147,6 +150,7 @@ export function returnLeases(
     row = next;
   }
   writeReturned(state, current, reason);
+  return row !== 0;
 }
 
 function returnLocated(state: State, queue: Queue, id: number, reason: ReturnedReason): void {

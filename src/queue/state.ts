@@ -45,7 +45,9 @@ export class State {
   readonly retired: Lane[] = [];
 
   /** Reused for every record and delivery. */
-  readonly ids = new IdList(limits.batchMessagesMax);
+  readonly ids = new IdList(limits.sliceMessagesMax);
+  /** Beside `ids`: whose lease was found to be over. */
+  readonly lapsed = new IdList(limits.sliceMessagesMax);
   readonly batch = new DeliveryBatch();
 
   constructor(options: RulesOptions, journal: Journal, outlet: Outlet, bodies: Bodies) {

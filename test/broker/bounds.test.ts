@@ -5,7 +5,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../src/limits.ts';
-import { writePing, writeProduce, writeSubscribe } from '../../src/protocol/requests.ts';
+import {
+  writeBye,
+  writePing,
+  writeProduce,
+  writeResume,
+  writeSubscribe,
+} from '../../src/protocol/requests.ts';
 import { Rig } from './support/rig.ts';
 import type { Wire } from './support/wire.ts';
 
@@ -143,6 +149,48 @@ test('a turn executes at most 512 messages or 64 KiB of a connection, then it is
   });
   assert.ok(large.length > 0 && large.every((count) => count <= 2 * 9));
   assert.is(live(), 10_100);
+});
+
+test('leases of a session are given back at most 1,000 a turn', async () => {
+  const { rig, wires } = await rigWith(1);
+  const [producer] = wires as [Wire];
+  for (let frame = 0; frame < 3; frame += 1) {
+    await producer.answer(producer.produce({ queue: 'q' }, ...Array(3000).fill('a')));
+  }
+  const queue = rig.inside.state.required('q');
+  const session = Buffer.alloc(16, 5);
+  const greeted = async (): Promise<Wire> => {
+    const wire = rig.connect();
+    await wire.answer(wire.hello({ session }));
+    return wire;
+  };
+  /** The most that came back at once while a request was executed. */
+  const stepMax = async (wire: Wire, id: number): Promise<number> => {
+    let before = queue.inFlight;
+    let most = 0;
+    await rig.until(() => {
+      most = Math.max(most, before - queue.inFlight);
+      before = queue.inFlight;
+      return wire.answerTo(id) !== undefined;
+    });
+    return most;
+  };
+  const holder = await greeted();
+  holder.ask((writer, id) => writeSubscribe(writer, id, { queues: ['q'], creditMessages: 9000 }));
+  await rig.until(() => queue.inFlight === 9000);
+  await rig.run(1000);
+  const held = holder.answers.flatMap(({ deliveries }) => deliveries).slice(2000, 6000);
+  holder.disconnect();
+  const again = await greeted();
+  const groups = [{ queue: 'q', receipts: held }];
+  const resume = again.ask((writer, id) => writeResume(writer, id, groups));
+  assert.is(await stepMax(again, resume), limits.sliceMessagesMax);
+  assert.is(queue.inFlight, 4000);
+  const bye = again.ask((writer, id) => writeBye(writer, id));
+  assert.is(await stepMax(again, bye), limits.sliceMessagesMax);
+  assert.is(queue.inFlight, 0);
+  assert.is(queue.counters.released, 9000);
+  assert.is(rig.inside.state.sessions.size, 0);
 });
 
 test.run();

@@ -194,6 +194,15 @@ single('the largest batches', () => {
   assert.is(request.messages.count, 10_000);
   const more = encode([10, 77, null, 'orders', 0, 0, 0, [...messages, [body]]]);
   assert.is(refusal(() => parse(more)).code, 'BATCH_TOO_LARGE');
+  const acking = (count: number) => {
+    const acks = [
+      ['orders', new Array(2 * (count - 1)).fill(1)],
+      ['other', [1, 1]],
+    ];
+    return encode([11, 77, 1, 'orders', 1, 0, 0, 1, false, acks]);
+  };
+  assert.is(parse(acking(512)).request.receipts.count, 512);
+  assert.is(refusal(() => parse(acking(513))).code, 'BATCH_TOO_LARGE');
   const held = Array.from({ length: 10 }, () => ['orders', new Array(20_000).fill(1)]);
   assert.is(parse(encode([2, 77, held])).request.receipts.count, 100_000);
   held.push(['orders', [1, 1]]);

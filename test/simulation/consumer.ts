@@ -3,6 +3,7 @@
  * acknowledges, gives back, asks for longer, or forgets, alone or many at once, on the way of the
  * next receive or by itself.
  */
+import { limits } from '../../src/limits.ts';
 import { ANSWER } from '../../src/protocol/operations.ts';
 import type { Reply } from '../../src/protocol/reply.ts';
 import {
@@ -73,7 +74,9 @@ export class Consumer {
     }
     this.isWaiting = true;
     const { random } = world;
-    const acks = this.finished.splice(0).filter(({ open }) => open === undefined);
+    const acks = this.finished
+      .splice(0, limits.receiveAcksMax)
+      .filter(({ open }) => open === undefined);
     const visibilityMs = this.visibilityMs();
     const fields = {
       queues: world.conditions.isSingleConsumer ? options.queues : random.shuffle(options.queues),

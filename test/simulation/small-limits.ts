@@ -10,6 +10,7 @@ const KIB = 1024;
 export const smallLimits = {
   turnBytesMax: 1 * KIB,
   turnMessagesMax: 24,
+  receiveAcksMax: 24,
   sliceMessagesMax: 40,
   deliveryFrameBytesMax: 2 * KIB,
   compactionTurnBytesMax: 1 * KIB,
