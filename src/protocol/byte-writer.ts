@@ -3,6 +3,28 @@
  * length in front of each frame. Many frames gather in one writer and leave in one write.
  */
 import assert from 'node:assert';
+import {
+  ARRAY_16,
+  ARRAY_32,
+  BIN_8,
+  BIN_16,
+  BIN_32,
+  FALSE,
+  FIXARRAY,
+  FIXMAP,
+  FIXSTR,
+  MAP_16,
+  MAP_32,
+  NIL,
+  STR_8,
+  STR_16,
+  STR_32,
+  TRUE,
+  UINT_8,
+  UINT_16,
+  UINT_32,
+  UINT_64,
+} from './msgpack.ts';
 
 const BYTES_MIN = 4 * 1024;
 const PREFIX_BYTES = 4;
@@ -62,22 +84,22 @@ export class ByteWriter {
   }
 
   nil(): void {
-    this.#byte(0xc0);
+    this.#byte(NIL);
   }
 
   bool(value: boolean): void {
-    this.#byte(value ? 0xc3 : 0xc2);
+    this.#byte(value ? TRUE : FALSE);
   }
 
   uint(value: number): void {
     this.ensure(HEADER_BYTES_MAX);
     if (value >>> 0 !== value) this.#uint64(value);
-    else if (value <= 0x7f) {
+    else if (value < FIXMAP) {
       this.buffer[this.at] = value;
       this.at += 1;
-    } else if (value <= 0xff) this.#head(0xcc, value, 1);
-    else if (value <= 0xffff) this.#head(0xcd, value, 2);
-    else this.#head(0xce, value, 4);
+    } else if (value <= 0xff) this.#head(UINT_8, value, 1);
+    else if (value <= 0xffff) this.#head(UINT_16, value, 2);
+    else this.#head(UINT_32, value, 4);
   }
 
   /** `uint`, or nil in place of `absent`. */
@@ -91,10 +113,10 @@ export class ByteWriter {
     this.ensure(HEADER_BYTES_MAX + units * UTF8_BYTES_PER_UNIT);
     if (units <= 31 && this.#shortAscii(text)) return;
     const bytes = Buffer.byteLength(text, 'utf8');
-    if (bytes <= 31) this.#byte(0xa0 | bytes);
-    else if (bytes <= 0xff) this.#head(0xd9, bytes, 1);
-    else if (bytes <= 0xffff) this.#head(0xda, bytes, 2);
-    else this.#head(0xdb, bytes, 4);
+    if (bytes <= 31) this.#byte(FIXSTR | bytes);
+    else if (bytes <= 0xff) this.#head(STR_8, bytes, 1);
+    else if (bytes <= 0xffff) this.#head(STR_16, bytes, 2);
+    else this.#head(STR_32, bytes, 4);
     this.at += this.buffer.write(text, this.at, bytes, 'utf8');
   }
 
@@ -106,24 +128,24 @@ export class ByteWriter {
   binary(bytes: Uint8Array): void {
     const { length } = bytes;
     this.ensure(HEADER_BYTES_MAX + length);
-    if (length <= 0xff) this.#head(0xc4, length, 1);
-    else if (length <= 0xffff) this.#head(0xc5, length, 2);
-    else this.#head(0xc6, length, 4);
+    if (length <= 0xff) this.#head(BIN_8, length, 1);
+    else if (length <= 0xffff) this.#head(BIN_16, length, 2);
+    else this.#head(BIN_32, length, 4);
     this.#bytes(bytes, 0, length);
   }
 
   arrayHeader(count: number): void {
     this.ensure(HEADER_BYTES_MAX);
-    if (count <= 15) this.#byte(0x90 | count);
-    else if (count <= 0xffff) this.#head(0xdc, count, 2);
-    else this.#head(0xdd, count, 4);
+    if (count <= 15) this.#byte(FIXARRAY | count);
+    else if (count <= 0xffff) this.#head(ARRAY_16, count, 2);
+    else this.#head(ARRAY_32, count, 4);
   }
 
   mapHeader(count: number): void {
     this.ensure(HEADER_BYTES_MAX);
-    if (count <= 15) this.#byte(0x80 | count);
-    else if (count <= 0xffff) this.#head(0xde, count, 2);
-    else this.#head(0xdf, count, 4);
+    if (count <= 15) this.#byte(FIXMAP | count);
+    else if (count <= 0xffff) this.#head(MAP_16, count, 2);
+    else this.#head(MAP_32, count, 4);
   }
 
   /** Bytes as they are: one or more whole values. */
@@ -164,7 +186,7 @@ export class ByteWriter {
 
   #uint64(value: number): void {
     assert(Number.isSafeInteger(value) && value >= 0, `the wire carries no number like ${value}`);
-    this.buffer[this.at] = 0xcf;
+    this.buffer[this.at] = UINT_64;
     this.at += 1;
     this.#uint32(Math.floor(value / TWO_32));
     this.#uint32(value >>> 0);
@@ -187,7 +209,7 @@ export class ByteWriter {
       if (unit > 0x7f) return false;
       buffer[at + 1 + index] = unit;
     }
-    buffer[at] = 0xa0 | text.length;
+    buffer[at] = FIXSTR | text.length;
     this.at = at + 1 + text.length;
     return true;
   }

@@ -8,6 +8,7 @@
  */
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { uint32 } from './msgpack.ts';
 
 const PREFIX_BYTES = 4;
 const EMPTY = Buffer.alloc(0);
@@ -74,7 +75,7 @@ export class FrameReader {
     const at = this.#at;
     const chunk = this.#chunk;
     if (this.#prefixBytes === 0 && chunk.length - at >= PREFIX_BYTES) {
-      const length = lengthAt(chunk, at);
+      const length = uint32(chunk, at);
       this.#check(length);
       const end = at + PREFIX_BYTES + length;
       if (end <= chunk.length) {
@@ -156,9 +157,4 @@ export class FrameReader {
     this.#at += take;
     this.#filled = needed;
   }
-}
-
-function lengthAt(chunk: Buffer, at: number): number {
-  const high = chunk[at]! * 0x1000000;
-  return high + ((chunk[at + 1]! << 16) | (chunk[at + 2]! << 8) | chunk[at + 3]!);
 }

@@ -4,11 +4,11 @@
  */
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { BIN_8, FIXARRAY } from './msgpack.ts';
 import type { GroupsScratch, MessagesScratch, ReceiptsScratch } from './scratch.ts';
 import { badField, type Walker } from './walker.ts';
 
-const ARRAY_OF_1 = 0x91;
-const BIN_8 = 0xc4;
+const ARRAY_OF_1 = FIXARRAY | 1;
 /** What precedes the body in `[body]` with the shortest headers: array, bin, length. */
 const SHORT_PREFIX_BYTES = 3;
 

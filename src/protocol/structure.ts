@@ -22,6 +22,7 @@ import {
   MAP_16,
   MAP_32,
   NEGATIVE_FIXINT,
+  NIL,
   STR_8,
   STR_16,
   STR_32,
@@ -45,7 +46,7 @@ const MAP = 4;
 const KINDS = new Uint8Array(256)
   .fill(MAP, FIXMAP, FIXARRAY)
   .fill(ARRAY, FIXARRAY, FIXSTR)
-  .fill(STRING, FIXSTR, 0xc0)
+  .fill(STRING, FIXSTR, NIL)
   .fill(BINARY, BIN_8, BIN_32 + 1)
   .fill(STRING, STR_8, STR_32 + 1)
   .fill(ARRAY, ARRAY_16, ARRAY_32 + 1)

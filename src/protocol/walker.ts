@@ -17,7 +17,10 @@ import {
   BIN_16,
   BIN_32,
   FALSE,
+  FIXARRAY,
   FIXED_BYTES,
+  FIXMAP,
+  FIXSTR,
   INT_8,
   INT_16,
   INT_32,
@@ -105,7 +108,7 @@ export class Walker {
   isArray(): boolean {
     if (this.at >= this.end) return false;
     const head = this.buffer[this.at]!;
-    return (head >= 0x90 && head <= 0x9f) || head === ARRAY_16 || head === ARRAY_32;
+    return (head >= FIXARRAY && head < FIXSTR) || head === ARRAY_16 || head === ARRAY_32;
   }
 
   bool(field: string): boolean {
@@ -121,7 +124,7 @@ export class Walker {
     if (at >= this.end) throw truncated(field);
     const head = this.buffer[at]!;
     let value = head;
-    if (head <= 0x7f) this.at = at + 1;
+    if (head < FIXMAP) this.at = at + 1;
     else value = this.#wideUint(head, field);
     if (value > max || value < min) throw badField(field, `must be ${min} to ${max}`);
     return value;
@@ -169,7 +172,7 @@ export class Walker {
     const at = this.at;
     const head = this.#head(field);
     let length = 0;
-    if (head >= 0xa0 && head <= 0xbf) {
+    if (head >= FIXSTR && head < NIL) {
       length = head & 0x1f;
       this.#place(at + 1, length, field);
     } else {
@@ -212,7 +215,7 @@ export class Walker {
     const at = this.at;
     const head = this.#head(field);
     let count = 0;
-    if (head >= 0x90 && head <= 0x9f) {
+    if (head >= FIXARRAY && head < FIXSTR) {
       count = head & 0x0f;
       this.at = at + 1;
     } else {
@@ -228,7 +231,7 @@ export class Walker {
     const at = this.at;
     const head = this.#head(field);
     let count = 0;
-    if (head >= 0x80 && head <= 0x8f) {
+    if (head >= FIXMAP && head < FIXARRAY) {
       count = head & 0x0f;
       this.at = at + 1;
     } else {
