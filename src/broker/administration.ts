@@ -10,9 +10,10 @@ import type { Request } from '../protocol/request.ts';
 import { createQueue } from '../queue/produce.ts';
 import { deleteQueue, purge } from '../queue/purge.ts';
 import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
+import type { Session } from '../queue/session.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
-import { recall, remember, sequencedSession } from './sequence.ts';
+import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
 import { describeBroker, describeQueue, listQueues } from './stats.ts';
 
 type Arguments = Readonly<Record<string, unknown>>;
@@ -20,6 +21,8 @@ type Arguments = Readonly<Record<string, unknown>>;
 interface Verb {
   /** Whether it changes anything: then a sequence number counts. */
   readonly changes: boolean;
+  /** Whether it is refused, as produce is, while the disk is full. */
+  readonly needsSpace?: true;
   /** Does it. Returns the number that a repetition is answered with. */
   readonly act: (core: Core, args: Arguments, nowMs: number) => number;
   /** The value of the answer. */
@@ -29,11 +32,17 @@ interface Verb {
 const queueOf = (core: Core, args: Arguments, _result: number, nowMs: number): unknown =>
   describeQueue(core, core.state.required(name(args)), nowMs);
 
+/** Said again to who asked before: the queue may be gone since then. */
+const queueAsItIs = (core: Core, args: Arguments, _result: number, nowMs: number): unknown => {
+  const queue = core.state.existing(name(args));
+  return queue === undefined ? { name: name(args) } : describeQueue(core, queue, nowMs);
+};
+
 const VERBS: Readonly<Record<string, Verb>> = {
-  'queue.create': { changes: true, act: create, value: queueOf },
-  'queue.configure': { changes: true, act: configure, value: queueOf },
-  'queue.pause': { changes: true, act: pause, value: queueOf },
-  'queue.resume': { changes: true, act: resume, value: queueOf },
+  'queue.create': { changes: true, needsSpace: true, act: create, value: queueAsItIs },
+  'queue.configure': { changes: true, act: configure, value: queueAsItIs },
+  'queue.pause': { changes: true, act: pause, value: queueAsItIs },
+  'queue.resume': { changes: true, act: resume, value: queueAsItIs },
   'queue.purge': {
     changes: true,
     act: (core, args) => purge(core.state, core.state.required(name(args))),
@@ -70,13 +79,19 @@ export function administer(
   }
   const session = verb.changes ? sequencedSession(connection, request) : undefined;
   const known = recall(session, request);
-  if (verb.changes && known === undefined) core.refuseWhatChanges();
+  if (known === undefined) admit(core, connection, verb, session);
   const result = known?.value ?? verb.act(core, request.arguments, nowMs);
   if (known === undefined) remember(core, session, request, true, 1, result, undefined);
   // What operators are told may be about queues of any level.
   const output = core.output(connection, 'fsync');
   writeOk(output.writer, request.id, verb.value(core, request.arguments, result, nowMs));
   if (session !== undefined) core.countSequenced(connection, output, request);
+}
+
+function admit(core: Core, connection: Connection, verb: Verb, session: Session | undefined): void {
+  refuseTooManyOpen(connection, session);
+  if (verb.needsSpace) core.refuseWhatNeedsSpace();
+  else if (verb.changes) core.refuseWhatChanges();
 }
 
 function create(core: Core, args: Arguments, nowMs: number): number {

@@ -48,4 +48,39 @@ test('a receive that one of its queues refuses leaves none of the others behind'
   assert.not(state.queuesByName.has('last'));
 });
 
+test('a create sent again after the queue was deleted gets its first answer', async () => {
+  const { wire } = await greeted();
+  const create = { verb: 'queue.create', arguments: { queue: 'q' }, sequence: 1 };
+  assert.is((await administer(wire, create)).code, undefined);
+  const pause = { verb: 'queue.pause', arguments: { queue: 'q' }, sequence: 2 };
+  await administer(wire, pause);
+  await administer(wire, { verb: 'queue.delete', arguments: { queue: 'q' } });
+  for (const again of [create, pause]) {
+    const answer = await administer(wire, again);
+    assert.is(answer.code, undefined);
+    assert.equal(answer.value, { name: 'q' });
+  }
+});
+
+test('administration counts among the requests that a session may have open', async () => {
+  const { wire } = await greeted();
+  wire.connection.openSequenced = limits.sessionAnswersMax;
+  const create = { verb: 'queue.create', arguments: { queue: 'q' }, sequence: 1 };
+  assert.is((await administer(wire, create)).code, 'BUSY');
+  wire.connection.openSequenced = 0;
+  assert.is((await administer(wire, create)).code, undefined);
+});
+
+test('on a full disk no queue is created, while queues are emptied and deleted', async () => {
+  const { rig, wire } = await greeted();
+  await wire.answer(wire.produce({ queue: 'q' }, 'a'));
+  rig.inside.reserveHalves = 1;
+  const code = async (verb: string, queue: string) =>
+    (await administer(wire, { verb, arguments: { queue } })).code;
+  assert.is(await code('queue.create', 'other'), 'DISK_FULL');
+  for (const verb of ['queue.pause', 'queue.purge', 'queue.delete']) {
+    assert.is(await code(verb, 'q'), undefined, verb);
+  }
+});
+
 test.run();
