@@ -36,7 +36,9 @@ export function draw({ boxes, arrows, base, baseY, height }: Layout): string {
   const colorOf = (name: string) => colors[names.indexOf(name) % colors.length]!;
   const colored = arrows.map((arrow) => [arrow, colorOf(arrow.from.name)] as const);
   const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${round(height)}" width="${width}" height="${round(height)}" font-family="${font}" font-size="13" fill="${ink}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${round(height)}"`,
+    ` width="${width}" height="${round(height)}"`,
+    ` font-family="${font}" font-size="13" fill="${ink}">`,
     '<title>The folders of src/ and who imports whom</title>',
     ...colored.map(([arrow, color]) => lineOf(arrow, color)),
     ...boxes.flatMap((box) => boxLines(box, colorOf(box.folder.name))),
@@ -57,7 +59,8 @@ function lineOf({ count, start, gaps }: Arrow, color: string): string {
   });
   const last = `V${round(gaps.at(-1)![1].y - headSize)}`;
   const thickness = round(1.2 + Math.log2(count) / 3);
-  return `<path d="M${point(start)} ${path.join(' ')} ${last}" fill="none" stroke="${color}" stroke-width="${thickness}"/>`;
+  const d = `M${point(start)} ${path.join(' ')} ${last}`;
+  return `<path d="${d}" fill="none" stroke="${color}" stroke-width="${thickness}"/>`;
 }
 
 /** The head of an arrow, and the number of imports on it. */
@@ -107,8 +110,11 @@ function headOf({ x, y, width: boxWidth, height }: Box, color: string, isWhole: 
   const head = { x, y, width: boxWidth, height: isWhole ? height : headHeight };
   if (isWhole) return rectangle(head, color, color, 7);
   const right = x + boxWidth;
-  const bottom = y + headHeight;
-  const outline = `M${point({ x, y: bottom })} V${round(y + 7)} Q${point({ x, y })} ${point({ x: x + 7, y })} H${round(right - 7)} Q${point({ x: right, y })} ${point({ x: right, y: y + 7 })} V${round(bottom)} Z`;
+  const bottom = round(y + headHeight);
+  const upwards = `M${round(x)},${bottom} V${round(y + 7)}`;
+  const left = `${upwards} Q${point({ x, y })} ${point({ x: x + 7, y })}`;
+  const corner = `Q${point({ x: right, y })} ${point({ x: right, y: y + 7 })}`;
+  const outline = `${left} H${round(right - 7)} ${corner} V${bottom} Z`;
   return `<path d="${outline}" fill="${color}"/>`;
 }
 
@@ -136,7 +142,8 @@ interface Rectangle extends Point {
 
 function rectangle(at: Rectangle, fill: string, stroke: string, radius: number): string {
   const size = `width="${round(at.width)}" height="${round(at.height)}" rx="${radius}"`;
-  return `<rect x="${round(at.x)}" y="${round(at.y)}" ${size} fill="${fill}" stroke="${stroke}" stroke-width="1.5"/>`;
+  const paint = `fill="${fill}" stroke="${stroke}" stroke-width="1.5"`;
+  return `<rect x="${round(at.x)}" y="${round(at.y)}" ${size} ${paint}/>`;
 }
 
 function text({ x, y }: Point, content: string, attributes = ''): string {
