@@ -49,7 +49,7 @@ export class Broker {
   private resolveEnded!: (end: BrokerEnd) => void;
   private hasEnded = false;
   /** How the log ended, if it did so by itself. */
-  private logEnd: BrokerEnd | undefined;
+  private logEnd: Exclude<BrokerEnd, { how: 'stopped' }> | undefined;
 
   /** Connections with input that was not executed yet. */
   private readonly runnable = new Set<Connection>();
@@ -76,7 +76,7 @@ export class Broker {
 
   /**
    * Replays the log and makes ready for connections. On return the start itself is durable. Throws
-   * what the log's `open` throws, and `ClockError`.
+   * what the log's `open` throws, how the log ended if it did so meanwhile, and `ClockError`.
    */
   async start(): Promise<OpenReport> {
     const { core, log, runtime } = this;
@@ -98,6 +98,7 @@ export class Broker {
     core.mark(nowMs);
     log.commit();
     await this.whenSynced();
+    if (this.logEnd !== undefined) throw this.logEnd.error;
     this.sweepDueMs = nowMs + sweepMs;
     this.scheduleTurn();
     return report;
@@ -184,6 +185,7 @@ export class Broker {
     this.cancelTimer?.();
     for (const connection of this.core.connections) connection.transport.end();
     this.resolveEnded(end);
+    this.drained?.();
   }
 
   private scheduleTurn(): void {

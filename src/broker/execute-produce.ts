@@ -32,7 +32,7 @@ export function executeProduce(
     answer(core, connection, request, known.runs ?? [known.value, known.count]);
     return 1;
   }
-  const progress = progressOf(core, connection, known);
+  const progress = progressOf(core, connection, known, request.messages.count);
   if (progress === undefined) {
     refuseTooManyOpen(connection, session);
     core.refuseWhatNeedsSpace();

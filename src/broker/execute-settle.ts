@@ -33,7 +33,7 @@ export function executeSettle(
     answer(core, connection, request, codesOf(known.refused, all));
     return 1;
   }
-  const progress = progressOf(core, connection, known);
+  const progress = progressOf(core, connection, known, all);
   if (progress === undefined) {
     refuseTooManyOpen(connection, session);
     core.refuseWhatChanges();

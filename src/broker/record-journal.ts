@@ -2,6 +2,7 @@
  * The journal over the log: each fact is encoded in place into the log's memory as one record. The
  * other direction is `record-reader.ts`.
  */
+import assert from 'node:assert';
 import type { Log } from '../log/log.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import type { IdList } from '../queue/id-list.ts';
@@ -214,6 +215,7 @@ export class RecordJournal implements Journal {
   }
 
   private number(value: number): void {
+    if (value < 0) assert.fail('numbers of records are not negative');
     this.at = writeVarint(this.log.buffer, this.at, value);
   }
 

@@ -1,6 +1,7 @@
 /**
  * The records of the log back to facts, and these to the state: what replay does for each record.
  */
+import assert from 'node:assert';
 import { UnknownRecordError } from '../errors.ts';
 import { Walker } from '../protocol/walker.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
@@ -60,6 +61,7 @@ export class RecordReader {
     this.start = start;
     this.position = position;
     act();
+    if (this.reader.at > end) assert.fail(`a record of kind ${kind} says more than it holds`);
   }
 
   private queueSet(): void {

@@ -63,14 +63,17 @@ export function remember(
 
 /**
  * How far the request has come: as this connection is executing it, or as an earlier one left it.
- * Undefined when nothing of it was executed.
+ * Undefined when nothing of it was executed. `all` is how many messages or receipts it has.
  */
 export function progressOf(
   core: Core,
   connection: Connection,
   known: RememberedAnswer | undefined,
+  all: number,
 ): RunningRequest | undefined {
   if (connection.running !== undefined || known === undefined) return connection.running;
+  // More than this request has was done of another one.
+  if (known.count >= all) throw badSequence('this number was used for a larger request');
   const running = begin(core, known.count);
   running.runs.push(...(known.runs ?? [known.value, known.count]));
   running.refused.push(...(known.refused ?? []));

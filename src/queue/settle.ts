@@ -1,11 +1,13 @@
 /**
  * What a consumer says about what it holds: ack, nack, release, extend. Each is decided receipt by
- * receipt; what was valid is one record. A receipt that is not valid changes nothing.
+ * receipt; what was valid is one record. A receipt that is not valid changes nothing; where that is
+ * so because its time is over, the end of the lease is written before it is told.
  */
 
 import type { RefusedReceipt } from './answers.ts';
 import { IN_FLIGHT } from './chunk.ts';
 import {
+  RETURNED_EXPIRED,
   RETURNED_NACKED,
   RETURNED_RELEASED,
   type ReturnedReason,
@@ -128,6 +130,7 @@ function forEachValid(
 ): Refused {
   let refused: RefusedReceipt[] | undefined;
   state.ids.clear();
+  state.lapsed.clear();
   for (let at = receipts.from; at < receipts.to; at += 1) {
     const id = receipts.ids[at]!;
     if (queue === undefined || !queue.locate(id)) {
@@ -139,9 +142,26 @@ function forEachValid(
     } else {
       refused = refused ?? [];
       refused.push({ index: at - receipts.from, code: 'STALE_RECEIPT' });
+      endIfLapsed(state, queue, id, nowMs);
     }
   }
+  if (queue !== undefined && state.lapsed.count > 0) {
+    state.journal.returned(queue, RETURNED_EXPIRED, 0, state.lapsed);
+  }
   return refused;
+}
+
+/**
+ * Ends the lease of the located message if its time is over, as `expire` would soon. Without the
+ * record a broker that starts with its clock behind could accept what was refused before.
+ */
+function endIfLapsed(state: State, queue: Queue, id: number, nowMs: number): void {
+  const { foundLane, foundChunk, foundIndex } = queue;
+  if (foundChunk!.states[foundIndex] !== IN_FLIGHT) return;
+  if (state.leases.deadlines.dueMsOf(foundChunk!.rows[foundIndex]!) > nowMs) return;
+  giveBack(state, queue, foundLane!, foundChunk!, foundIndex, 0, true);
+  queue.counters.expired += 1;
+  state.lapsed.push(id);
 }
 
 /** Whether a token is that of the lease in force on the located message, for this session. */

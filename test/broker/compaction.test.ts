@@ -119,6 +119,20 @@ test('a session with many refused receipts is copied in pieces that fit', async 
   assert.is(codes?.filter((code) => code === 'GONE').length, 300);
 });
 
+test('a broker that stops while it compacts begins nothing more, and starts again', async () => {
+  for (let turns = 0; turns < 12; turns += 1) {
+    const { rig, wire } = await began();
+    await produce(wire, 'q', 4);
+    await produce(wire, 'filler', 40);
+    await wire.answer(purge(wire, 'filler'));
+    await rig.run(turns * 0.05);
+    await rig.wait(rig.broker.stop());
+    assert.is(rig.end?.how, 'stopped');
+    assert.ok((await rig.restart('power')).cleanStop);
+    assert.is(rig.inside.state.required('q').live, 4);
+  }
+});
+
 test('a read that fails while serving ends the broker, and says why', async () => {
   const { rig, wire } = await began();
   await produce(wire, 'q', 30);

@@ -175,6 +175,39 @@ test('a large request that a break interrupted goes on where it was', async () =
   assert.is(rig.inside.state.required('q').live, 3000);
 });
 
+test('the number of an interrupted request is refused to a smaller one', async () => {
+  const { rig } = await rigWith();
+  const worker = await greeted(rig, session);
+  const bodies = Array.from({ length: 3000 }, (_, number) => `${number}`);
+  worker.produce({ queue: 'q', sequence: 1 }, ...bodies);
+  await rig.until(() => (rig.inside.state.existing('q')?.live ?? 0) > 600);
+  worker.disconnect();
+  const { live } = rig.inside.state.required('q');
+  const again = await greeted(rig, session);
+  const refused = await again.answer(again.produce({ queue: 'q', sequence: 1 }, 'a', 'b'));
+  assert.is(refused.code, 'BAD_REQUEST');
+  assert.is(rig.inside.state.required('q').live, live);
+  await rig.restart('power');
+  assert.is(rig.inside.state.required('q').live, live);
+});
+
+test('a receipt refused because its time was over stays refused by a clock that is behind', async () => {
+  const { rig, producer } = await rigWith('a');
+  const ask = { queues: ['q'], visibilityMs: 1000, detached: true };
+  const { deliveries } = await producer.answer(producer.receive(ask));
+  await rig.until(() => rig.scheduler.nowMs > 900);
+  // The broker is late: what time does is done after what was asked meanwhile.
+  const { leases } = rig.inside.state;
+  await rig.until(() => leases.deadlines.firstMs - 2 <= rig.inside.time.now());
+  const asked = producer.ack('q', ...deliveries);
+  rig.scheduler.nowMs += 20;
+  assert.equal((await producer.answer(asked)).codes, ['STALE_RECEIPT']);
+  rig.wallOffsetMs = -60_000;
+  await rig.restart('power');
+  const wire = await greeted(rig);
+  assert.equal((await wire.answer(wire.ack('q', ...deliveries))).codes, ['STALE_RECEIPT']);
+});
+
 test('half of a frame is not executed', async () => {
   const { rig } = await rigWith('a');
   const wire = await greeted(rig, session);

@@ -11,6 +11,7 @@ import { VarintReader } from '../../src/broker/varint.ts';
 import { limits } from '../../src/limits.ts';
 import { FileLog } from '../../src/log/file-log.ts';
 import { writeAdminister } from '../../src/protocol/requests.ts';
+import { systemError } from '../simulation/storage.ts';
 import { Rig } from './support/rig.ts';
 
 const test = suite('start (E2, E5, E7)');
@@ -85,6 +86,33 @@ test('a log from over a day ahead refuses the start and is not changed', async (
   await rig.restart('kill');
   assert.is(rig.inside.state.required('q').ready, 1);
 });
+
+test('a log that ends before the start is durable ends the start, and says why', async () => {
+  const failing = new Rig();
+  // The first sync of a segment behind its header is that of the record of the start.
+  failing.storage.fault = (operation, name) => {
+    const isStarted = failing.log?.appended > 0;
+    if (operation !== 'sync' || !name.endsWith('.wq') || !isStarted) return undefined;
+    return systemError('EIO', operation);
+  };
+  await rejectsWith(failing.start(), /EIO/);
+  assert.is(failing.end?.how, 'failed');
+
+  let isOurs = true;
+  const fenced: Rig = new Rig({ log: { fence: () => isOurs } });
+  const starting = fenced.begin();
+  await fenced.until(() => fenced.log.appended > 0);
+  isOurs = false;
+  await rejectsWith(fenced.wait(starting), /another process/);
+  assert.is(fenced.end?.how, 'fenced');
+});
+
+async function rejectsWith(promise: Promise<unknown>, message: RegExp): Promise<void> {
+  await promise.then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, message),
+  );
+}
 
 test('a jump of the wall clock neither ends a lease nor lengthens one', async () => {
   for (const jumpMs of [3_600_000, -3_600_000]) {

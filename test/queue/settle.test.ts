@@ -4,6 +4,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectSession, disconnectSession } from '../../src/queue/connect.ts';
+import { RETURNED_EXPIRED } from '../../src/queue/journal.ts';
 import { messagesOf } from './support/replayed.ts';
 import { idsOf, type Receipt, Rig, receiptsOf } from './support/rig.ts';
 
@@ -28,11 +29,13 @@ for (const what of requests) {
     assert.equal(early.rig[what]('q', [early.receipt]), [undefined]);
     const late = leased();
     late.rig.nowMs += 1_000;
-    const facts = late.rig.recorder.facts.length;
     assert.equal(late.rig[what]('q', [late.receipt]), ['STALE_RECEIPT'], 'expired, not yet swept');
-    assert.is(late.rig.recorder.facts.length, facts, 'nothing is written');
+    const [returned] = late.rig.recorder.of('returned');
+    assert.is(returned?.reason, RETURNED_EXPIRED, 'its end is written before the refusal is told');
+    const facts = late.rig.recorder.facts.length;
     late.rig.expire();
     assert.equal(late.rig[what]('q', [late.receipt]), ['STALE_RECEIPT'], 'swept');
+    assert.is(late.rig.recorder.facts.length, facts, 'nothing more is written');
     late.rig.take('q');
     assert.equal(late.rig[what]('q', [late.receipt]), ['STALE_RECEIPT'], 'superseded');
   });

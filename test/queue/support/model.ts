@@ -171,7 +171,12 @@ export class Model {
       const message = queue?.messages.find((candidate) => candidate.id === id);
       if (queue === undefined || message === undefined) return 'GONE';
       const isMine = message.session === undefined || message.session === session;
-      const isInForce = message.state === 'in flight' && now < message.dueMs;
+      const isLapsed = message.state === 'in flight' && now >= message.dueMs;
+      if (isLapsed) {
+        queue.counters.expired += 1;
+        comeBack(message, true, 0, now);
+      }
+      const isInForce = message.state === 'in flight';
       if (!isInForce || !isMine || message.token !== token) return 'STALE_RECEIPT';
       if (what === 'ack') {
         queue.messages = queue.messages.filter((other) => other !== message);
