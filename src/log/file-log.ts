@@ -8,6 +8,7 @@ import assert from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import { Arena } from './arena.ts';
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
+import { type Fence, FencedStorage } from './fenced-storage.ts';
 import { isNoSpace } from './files.ts';
 import { Gathering } from './gathering.ts';
 import type {
@@ -38,8 +39,8 @@ import { Writer } from './writer.ts';
 export interface FileLogOptions extends Partial<Sizes> {
   /** Whether to keep a reserve for a full disk. */
   reserve?: boolean;
-  /** Whether this process still owns the log; asked before each batch is confirmed. */
-  fence?: () => boolean;
+  /** Asked before each batch is confirmed and before each change of a name. */
+  fence?: Fence;
   /** A random number of 32 bits for each new segment. */
   salt?: () => number;
   /** Told of a segment that is no longer needed and cannot be removed; it is tried again. */
@@ -54,7 +55,7 @@ export class FileLog implements Log {
   readonly #storage: Storage;
   readonly #sizes: Sizes;
   readonly #keepsReserve: boolean;
-  readonly #fence: () => boolean;
+  readonly #fence: Fence;
   readonly #salt: () => number;
   readonly #segments: Segments;
   readonly #removals: Removals;
@@ -75,14 +76,18 @@ export class FileLog implements Log {
 
   constructor(storage: Storage, options: FileLogOptions = {}) {
     const { reserve, fence, salt, fileKept, ...sizes } = options;
-    this.#storage = storage;
+    this.#fence = fence ?? (() => true);
+    this.#storage = new FencedStorage(storage, this.#fence);
     this.#sizes = resolveSizes(sizes);
     this.#keepsReserve = reserve ?? true;
-    this.#fence = fence ?? (() => true);
     this.#salt = salt ?? (() => randomBytes(4).readUInt32BE(0));
-    this.#segments = new Segments(storage);
-    this.#removals = new Removals(storage, fileKept ?? (() => {}));
-    this.#reserve = new Reserve(storage, this.#sizes.segmentBytes, this.#notices.spaceChanged);
+    this.#segments = new Segments(this.#storage);
+    this.#removals = new Removals(this.#storage, fileKept ?? (() => {}));
+    this.#reserve = new Reserve(
+      this.#storage,
+      this.#sizes.segmentBytes,
+      this.#notices.spaceChanged,
+    );
     this.#gathering = new Gathering(this.#sizes.batchBytesMax);
     this.#readCache = new ReadCache(this.#segments, this.#sizes, (error) =>
       this.#writer.fail(error),
@@ -328,12 +333,14 @@ export class FileLog implements Log {
     await this.#writer.whenSynced(this.appended);
     await this.#reserve.stop();
     await this.#checkpointing;
-    if (!this.#fence()) {
-      this.#writer.end('fenced', new Error('another process owns this log now'));
-      return;
+    if (this.#writer.hasEnded || !this.#writer.isOurs()) return;
+    const checkpoint = this.#checkpoint(true);
+    try {
+      await withRoom(this.#reserve, () => writeCheckpoint(this.#storage, checkpoint));
+    } catch (error) {
+      this.#writer.fail(error);
+      if (this.#writer.isOurs()) throw error;
     }
-    if (this.#writer.hasEnded) return;
-    await withRoom(this.#reserve, () => writeCheckpoint(this.#storage, this.#checkpoint(true)));
   }
 
   #askFree(): void {

@@ -4,6 +4,7 @@
  * told, kept in mind and tried again with the next; at a start the last `oldest` record says the
  * same.
  */
+import { DirectoryLockedError } from '../errors.ts';
 import type { Segment } from './segment.ts';
 import type { Storage } from './storage.ts';
 
@@ -43,6 +44,7 @@ export class Removals {
       await this.#storage.unlink(segment.name);
       return true;
     } catch (error) {
+      if (error instanceof DirectoryLockedError) throw error;
       this.#kept(segment.name, error);
       return false;
     }

@@ -5,8 +5,10 @@
  * that is not, or sync again after a sync has failed.
  */
 import assert from 'node:assert';
+import { DirectoryLockedError } from '../errors.ts';
 import type { Arena } from './arena.ts';
 import { BLOCK_HEADER_BYTES, Block } from './block.ts';
+import { type Fence, refuseIfLost } from './fenced-storage.ts';
 import { isNoSpace, NoSpaceError } from './files.ts';
 import type { Batch, Gathering } from './gathering.ts';
 import type { Position } from './log.ts';
@@ -26,8 +28,8 @@ export interface WriterParts {
   reserve: Reserve;
   sizes: Sizes;
   epoch: number;
-  /** Whether this process still owns the log; asked before each batch is confirmed. */
-  fence: () => boolean;
+  /** Asked before each batch is confirmed, at either level. */
+  fence: Fence;
   salt: () => number;
   /** A watermark moved. May be called from inside a call of the owner. */
   progressed: () => void;
@@ -117,16 +119,25 @@ export class Writer {
     await next?.file?.close();
   }
 
-  fail(error: unknown): void {
-    this.end('failed', error instanceof Error ? error : new Error(String(error)));
-  }
-
-  end(how: 'fenced' | 'failed', error: Error): void {
+  /** Ends the log: nothing more is confirmed. */
+  fail(reason: unknown): void {
     if (this.#endError !== undefined) return;
+    const error = reason instanceof Error ? reason : new Error(String(reason));
     this.#endError = error;
     for (const waiter of this.#waiters) waiter.reject(error);
     this.#waiters = [];
-    this.#parts.ended(how, error);
+    this.#parts.ended(error instanceof DirectoryLockedError ? 'fenced' : 'failed', error);
+  }
+
+  /** Whether the log is still that of this process; if not, it has ended. */
+  isOurs(): boolean {
+    try {
+      refuseIfLost(this.#parts.fence);
+      return true;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
   }
 
   #append(batch: Batch, payloads: readonly Buffer[], bytes: number): void {
@@ -170,7 +181,9 @@ export class Writer {
     );
   }
 
+  /** What was appended while the log was ours is found by whoever takes it later. */
   #appended(batch: Batch, payloads: readonly Buffer[]): void {
+    if (!this.isOurs()) return;
     const { gathering, segments } = this.#parts;
     const tail = this.#tail;
     for (const payload of payloads) {
@@ -190,10 +203,7 @@ export class Writer {
 
   readonly #onSynced = (): void => {
     if (this.#endError !== undefined) return;
-    if (!this.#parts.fence()) {
-      this.end('fenced', new Error('another process owns this log now'));
-      return;
-    }
+    if (!this.isOurs()) return;
     this.synced = this.#batch!.end;
     this.syncedBatch = this.#batchNumber;
     this.#batch = undefined;
