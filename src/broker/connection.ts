@@ -12,8 +12,6 @@ import { HeldOutput } from './held-output.ts';
 
 /** The way to the other side. */
 export interface Transport {
-  /** Who is there, for logs and listings. */
-  readonly address: string;
   /** Takes bytes over; they stay as they are until `unsentBytes` is 0 again. */
   send(bytes: Buffer): void;
   /** Bytes taken over that have not left this process. */

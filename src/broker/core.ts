@@ -142,7 +142,7 @@ export class Core implements Outlet {
   /** Too much is on its way to the disk or to slow readers: nothing new is read or executed. */
   get isOverloaded(): boolean {
     const unsynced = this.log.appended - this.log.synced;
-    return unsynced > limits.unsyncedBytesMax - limits.batchBytesMax || this.isHoldingTooMuch;
+    return unsynced > limits.unsyncedBytesMax - this.log.batchBytesMax || this.isHoldingTooMuch;
   }
 
   private get isHoldingTooMuch(): boolean {

@@ -24,32 +24,32 @@ export function parseMessages(
   if (count > countMax) throw batchTooLarge('messages', countMax);
   messages.reserve(count);
   messages.start = walker.at;
-  const { offsets, lengths, bodyLengths } = messages;
+  const { offsets, lengths } = messages;
   for (let index = 0; index < count; index += 1) {
     const offset = walker.at;
     offsets[index] = offset;
-    bodyLengths[index] = parseMessage(walker, bodyBytesMax);
+    parseMessage(walker, bodyBytesMax);
     lengths[index] = walker.at - offset;
   }
   messages.count = count;
   messages.end = walker.at;
 }
 
-/** Passes `[body, content type, headers]` and gives the bytes of the body. */
-function parseMessage(walker: Walker, bodyBytesMax: number): number {
+/** Passes `[body, content type, headers]`. */
+function parseMessage(walker: Walker, bodyBytesMax: number): void {
   const { buffer, at, end } = walker;
   const bodyAt = at + SHORT_PREFIX_BYTES;
   if (bodyAt <= end && buffer[at] === ARRAY_OF_1 && buffer[at + 1] === BIN_8) {
     const length = buffer[at + 2]!;
     if (bodyAt + length <= end && length <= bodyBytesMax) {
       walker.at = bodyAt + length;
-      return length;
+      return;
     }
   }
-  return parseAnyMessage(walker, bodyBytesMax);
+  parseAnyMessage(walker, bodyBytesMax);
 }
 
-function parseAnyMessage(walker: Walker, bodyBytesMax: number): number {
+function parseAnyMessage(walker: Walker, bodyBytesMax: number): void {
   const parts = walker.arrayHeader('messages');
   if (parts === 0) throw badField('body', 'is missing');
   if (parts > 3) throw badField('messages', 'must hold messages of 1 to 3 elements');
@@ -61,7 +61,6 @@ function parseAnyMessage(walker: Walker, bodyBytesMax: number): number {
   }
   if (parts > 1 && !walker.nil()) walker.text('contentType', limits.contentTypeBytesMax);
   if (parts > 2 && !walker.nil()) parseHeaders(walker);
-  return length;
 }
 
 function parseHeaders(walker: Walker): void {

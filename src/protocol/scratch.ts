@@ -12,10 +12,9 @@ export class MessagesScratch {
   start = 0;
   end = 0;
   count = 0;
-  /** Of each message: its first byte in the buffer, its bytes in all, and those of its body. */
+  /** Of each message: its first byte in the buffer, and its bytes in all. */
   offsets: Uint32Array = new Uint32Array(CAPACITY_MIN);
   lengths: Uint32Array = new Uint32Array(CAPACITY_MIN);
-  bodyLengths: Uint32Array = new Uint32Array(CAPACITY_MIN);
 
   /** Makes room for `count` messages; what was there is lost. */
   reserve(count: number): void {
@@ -23,7 +22,6 @@ export class MessagesScratch {
     const capacity = capacityFor(count);
     this.offsets = new Uint32Array(capacity);
     this.lengths = new Uint32Array(capacity);
-    this.bodyLengths = new Uint32Array(capacity);
   }
 }
 

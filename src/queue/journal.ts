@@ -83,7 +83,7 @@ export interface Outlet {
   /** A receive that waited found nothing. */
   answerEmpty(taker: Taker): void;
   /** The broker ends a receive or subscription; the taker is out of all lists already. */
-  end(taker: Taker, code: 'QUEUE_DELETED' | 'CANCELLED'): void;
+  end(taker: Taker, code: 'QUEUE_DELETED'): void;
 }
 
 export interface Bodies {

@@ -6,12 +6,10 @@ import type { Socket } from 'node:net';
 import type { Transport } from '../broker/connection.ts';
 
 export class SocketTransport implements Transport {
-  readonly address: string;
   private readonly socket: Socket;
 
   constructor(socket: Socket) {
     this.socket = socket;
-    this.address = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
   }

@@ -184,7 +184,7 @@ export class Client implements LinkEnd {
   }
 
   private connect(): void {
-    const link = this.world.connect(this.name, this);
+    const link = this.world.connect(this);
     if (link === undefined) {
       this.connectLater();
       return;

@@ -126,7 +126,7 @@ export class Host {
   }
 
   /** A connection to the life that listens, or undefined. */
-  connect(name: string, client: LinkEnd): Link | undefined {
+  connect(client: LinkEnd): Link | undefined {
     const { broker, life } = this;
     if (broker === undefined) return undefined;
     const ofThisLife =
@@ -134,7 +134,7 @@ export class Host {
       (connection: Connection): void => {
         if (this.life === life) act(connection);
       };
-    const link = new Link(this.scheduler, this.conditions, name, life, client, {
+    const link = new Link(this.scheduler, this.conditions, life, client, {
       receive: (connection, bytes) => {
         if (this.life === life) broker.receive(connection, bytes);
       },

@@ -28,7 +28,6 @@ export interface LinkTiming {
 }
 
 export class Link implements Transport {
-  readonly address: string;
   /** Which life of the broker is at the other side. */
   readonly life: number;
   /** When either side may first have noticed that it broke. */
@@ -55,14 +54,12 @@ export class Link implements Transport {
   constructor(
     scheduler: Scheduler,
     timing: LinkTiming,
-    name: string,
     life: number,
     client: LinkEnd,
     host: LinkHost,
   ) {
     this.scheduler = scheduler;
     this.timing = timing;
-    this.address = name;
     this.life = life;
     this.client = client;
     this.host = host;

@@ -108,8 +108,8 @@ export class World {
     this.scheduler.after(ms, act);
   }
 
-  connect(name: string, client: LinkEnd): Link | undefined {
-    return this.host.connect(name, client);
+  connect(client: LinkEnd): Link | undefined {
+    return this.host.connect(client);
   }
 
   /** A request was refused; only some reasons are right ones. */

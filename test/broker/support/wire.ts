@@ -43,7 +43,6 @@ export interface Answer {
 const errorAnswer = 65;
 
 export class Wire implements Transport {
-  readonly address = 'test';
   readonly answers: Answer[] = [];
   readonly connection: Connection;
   /** False: nothing that is sent leaves the broker's process. */

@@ -1,5 +1,6 @@
 // One request as a fake broker saw it: plain values that stay, read from the parser's scratch object.
 
+import { unpack } from 'msgpackr';
 import { REQUEST } from '../../../src/protocol/operations.ts';
 import type { Request } from '../../../src/protocol/request.ts';
 
@@ -63,15 +64,11 @@ export function seenIn(request: Request, buffer: Buffer): Seen {
 function bodiesIn({ messages }: Request, buffer: Buffer): string[] {
   const bodies: string[] = [];
   for (let index = 0; index < messages.count; index += 1) {
-    bodies.push(bodyAt(buffer, messages.offsets[index]!, messages.bodyLengths[index]!));
+    const start = messages.offsets[index]!;
+    const message = unpack(buffer.subarray(start, start + messages.lengths[index]!)) as [Buffer];
+    bodies.push(message[0].toString('utf8'));
   }
   return bodies;
-}
-
-/** Behind the header of the message's array and that of its body. */
-function bodyAt(buffer: Buffer, offset: number, length: number): string {
-  const start = offset + 1 + (length <= 0xff ? 2 : length <= 0xffff ? 3 : 5);
-  return buffer.toString('utf8', start, start + length);
 }
 
 function receiptsIn({ receipts }: Request, from: number, to: number): string[] {

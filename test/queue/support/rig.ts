@@ -116,7 +116,7 @@ export class Rig implements Outlet, Bodies {
     this.onEmpty(taker);
   }
 
-  end(taker: Taker, code: 'QUEUE_DELETED' | 'CANCELLED'): void {
+  end(taker: Taker, code: 'QUEUE_DELETED'): void {
     this.ended.push({ taker, code });
   }
 
