@@ -25,8 +25,8 @@ console.log(`connecting to ${url}`);
 const client = await connect(url, { name: 'sample consumer', timeoutMs: 5_000 }).catch(fail);
 const stopping = new AbortController();
 setMaxListeners(0, stopping.signal); // One for each message in work.
-process.once('SIGINT', stop);
-process.once('SIGTERM', stop);
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
 // A broker that does not want this client any more ends the program too.
 void client.closed.then(() => stopping.abort());
 
@@ -39,6 +39,7 @@ await Promise.all(working);
 await client.close(); // Gives back what was not acknowledged.
 const reason = await client.closed;
 if (reason.code !== 'CONNECTION_CLOSED') fail(reason);
+console.log('stopped');
 
 async function poll(): Promise<void> {
   const queue = QUEUES[Math.floor(Math.random() * QUEUES.length)]!;

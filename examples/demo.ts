@@ -52,7 +52,8 @@ const parts: Part[] = [];
 const stopping = new AbortController();
 const { signal } = stopping;
 const stop = () => stopping.abort();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, stop);
+// Ctrl-C under npm comes twice: from the terminal and from npm.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
 process.stdout.on('error', stop); // Nobody looks any more, as with `| head`.
 
 try {

@@ -20,8 +20,8 @@ console.log(`connecting to ${url}`);
 // A lost connection is made again by itself; a call that has no answer in time rejects.
 const client = await connect(url, { name: 'sample producer', timeoutMs: 5_000 }).catch(fail);
 const stopping = new AbortController();
-process.once('SIGINT', stop);
-process.once('SIGTERM', stop);
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
 // A broker that does not want this client any more ends the program too.
 void client.closed.then(() => stopping.abort());
 
@@ -32,6 +32,7 @@ for (let count = 1; !stopping.signal.aborted; count += 1) {
 await client.close();
 const reason = await client.closed;
 if (reason.code !== 'CONNECTION_CLOSED') fail(reason);
+console.log('stopped');
 
 async function produce(body: string): Promise<void> {
   const queue = QUEUES[Math.floor(Math.random() * QUEUES.length)]!;

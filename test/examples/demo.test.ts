@@ -43,7 +43,8 @@ test('shows messages on their way, and Ctrl-C ends everything in order', () =>
       await demo.line(refused, line);
       await demo.line(/^queues {4}ready\/in flight: queue1 \d+\/\d+/, line);
       const children = childrenOf(demo);
-      const ending = await demo.end('SIGINT');
+      demo.signal('SIGINT');
+      const ending = await demo.end('SIGINT'); // npm passes on what the terminal has sent already.
       assert.is(ending.code, 0, demo.stdout + demo.stderr);
       assert.equal(children.filter(isRunning), []);
       const kept = readdirSync(directory).filter((name) => name.startsWith('wonderq'));
