@@ -68,7 +68,8 @@ export class FileLog implements Log {
   #epoch = 0;
   #freeBytes = 0;
   #isAskingFree = false;
-  #isDropping = false;
+  /** The drop that runs: a clean stop waits for it. */
+  #dropping: Promise<void> | undefined;
   #isOpen = false;
   #isClosed = false;
   /** The last checkpoint begun: one follows the other. */
@@ -177,21 +178,16 @@ export class FileLog implements Log {
   }
 
   async dropBefore(position: Position): Promise<void> {
-    assert(!this.#isDropping, 'one drop at a time');
-    this.#isDropping = true;
+    assert(this.#dropping === undefined, 'one drop at a time');
+    if (this.#isClosed) return;
+    this.#dropping = this.#drop(position);
     try {
-      const kept = this.#segments.all.find(
-        (segment) => !segment.isSealed || segment.endAddress > position,
-      );
-      assert(kept !== undefined, 'a log without a segment');
-      if (kept !== this.#segments.oldest) await this.#writeOldest(kept);
-      await this.#removeBefore(kept.number);
-      this.#askFree();
+      await this.#dropping;
     } catch (error) {
       this.#writer.fail(error);
       throw error;
     } finally {
-      this.#isDropping = false;
+      this.#dropping = undefined;
     }
   }
 
@@ -225,6 +221,8 @@ export class FileLog implements Log {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // How it ends is for its caller; the directory is given back when nothing is removed any more.
+    await this.#dropping?.catch(() => undefined);
     try {
       if (this.#isOpen && !this.#writer.hasEnded) await this.#stopCleanly();
     } finally {
@@ -271,6 +269,16 @@ export class FileLog implements Log {
       bytesCut: findings.torn?.bytes ?? 0,
       cutFile,
     };
+  }
+
+  async #drop(position: Position): Promise<void> {
+    const kept = this.#segments.all.find(
+      (segment) => !segment.isSealed || segment.endAddress > position,
+    );
+    assert(kept !== undefined, 'a log without a segment');
+    if (kept !== this.#segments.oldest) await this.#writeOldest(kept);
+    await this.#removeBefore(kept.number);
+    this.#askFree();
   }
 
   /** In a later batch than all that is marked: that must be durable before anything may go. */

@@ -153,7 +153,7 @@ export interface Log {
   /**
    * Nothing before `position` is needed any more. Writes the record `oldest` in a batch after all
    * that was marked before the call, and when that is durable removes the segments that end at or
-   * before `position`, oldest first. At most one at a time.
+   * before `position`, oldest first. At most one at a time, and none once the log closes.
    */
   dropBefore(position: Position): Promise<void>;
 
@@ -161,6 +161,6 @@ export interface Log {
   segments(): SegmentInfo[];
   space(): LogSpace;
 
-  /** Commits what is marked, waits for it, leaves the clean marker. */
+  /** Commits what is marked, waits for it and for a drop that runs, leaves the clean marker. */
   close(): Promise<void>;
 }

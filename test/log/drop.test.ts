@@ -199,6 +199,51 @@ async function refused(files: Map<string, Buffer>, message: RegExp): Promise<voi
   assert.unreachable('the damage went unnoticed');
 }
 
+test('a close waits for a drop that runs, at whatever step, and is a clean stop', async () => {
+  for (let steps = 0; ; steps += 1) {
+    const storage = promptStorage();
+    const { log } = await openLog(storage);
+    await fill(log, 40);
+    let asked = 0;
+    let isClosed = false;
+    let isOver = false;
+    storage.fault = (operation) => {
+      if (operation === 'unlink') assert.not.ok(isClosed, 'a file goes after the close');
+      asked += 1;
+      return undefined;
+    };
+    const dropped = log.dropBefore(log.appended).then(() => {
+      isOver = true;
+    });
+    await until(() => asked >= steps || isOver);
+    const isLast = isOver;
+    await log.close();
+    isClosed = true;
+    assert.equal(segmentNames(storage.files()).length, 1);
+    await dropped;
+    const again = await openLog(storage);
+    assert.ok(again.report.cleanStop);
+    await again.log.close();
+    if (isLast) break;
+  }
+});
+
+test('a log that closes drops nothing any more', async () => {
+  const storage = promptStorage();
+  const { log } = await openLog(storage);
+  const bodies = await fill(log, 40);
+  const { appended } = log;
+  const closed = log.close();
+  await log.dropBefore(appended);
+  await closed;
+  await log.dropBefore(appended);
+  assert.is(log.appended, appended);
+  const again = await openLog(storage);
+  assert.ok(again.report.cleanStop);
+  assert.equal(again.bodies, bodies);
+  await again.log.close();
+});
+
 /** Copies stand in for what compaction does: what is live of the old segments is appended again. */
 test('a crash after each step of a drop loses nothing and refuses nothing', async () => {
   let crashes = 0;
