@@ -185,7 +185,8 @@ export class ByteWriter {
   }
 
   #uint64(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, `the wire carries no number like ${value}`);
+    // A message with the number in it would be put together for every one that is good.
+    assert(Number.isSafeInteger(value) && value >= 0, 'a number that the wire does not carry');
     this.buffer[this.at] = UINT_64;
     this.at += 1;
     this.#uint32(Math.floor(value / TWO_32));

@@ -56,7 +56,7 @@ function wireValue(value: unknown, depth: number): unknown {
   if (value === undefined || value === null) return null;
   if (typeof value === 'boolean' || typeof value === 'string') return value;
   if (typeof value === 'number') {
-    assert(Number.isSafeInteger(value) && value >= 0, `the wire carries no number like ${value}`);
+    assert(Number.isSafeInteger(value) && value >= 0, 'a number that the wire does not carry');
     return value < BIGINT_FROM ? value : BigInt(value);
   }
   if (value instanceof Uint8Array) return value;

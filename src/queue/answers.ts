@@ -43,15 +43,19 @@ export interface RememberedAnswer {
 }
 
 const capacityMin = 16;
+/** The columns of all sessions that have answered nothing yet, of which there may be many. */
+const noNumbers = new Float64Array(0);
+const noCounts = new Uint32Array(0);
+const noBytes = new Uint8Array(0);
 
 export class Answers {
   private capacity = 0;
-  private sequences = new Float64Array(0);
-  private operations = new Uint8Array(0);
-  private completes = new Uint8Array(0);
-  private counts = new Uint32Array(0);
-  private values = new Float64Array(0);
-  private positions = new Float64Array(0);
+  private sequences = noNumbers;
+  private operations = noBytes;
+  private completes = noBytes;
+  private counts = noCounts;
+  private values = noNumbers;
+  private positions = noNumbers;
   private readonly runs = new Map<number, number[]>();
   private readonly refused = new Map<number, RefusedReceipt[]>();
   /** The highest sequence number so far. */

@@ -86,12 +86,12 @@ function giveUpWaiting(state: State, nowMs: number): boolean {
   return true;
 }
 
+/** One walk over the set: beginning anew for each would pass again over all that were taken out. */
 function loseSessions(state: State, nowMs: number): boolean {
   const { sessions } = state;
   let room = limits.sliceMessagesMax;
-  for (;;) {
-    const lost = firstOf(sessions.inGrace);
-    if (lost === undefined || lost.disconnectedMs + state.options.releaseAfterMs > nowMs) break;
+  for (const lost of sessions.inGrace) {
+    if (lost.disconnectedMs + state.options.releaseAfterMs > nowMs) break;
     if (room <= 0) return true;
     const countMax = room;
     // A session without leases is work too.
@@ -105,15 +105,16 @@ function loseSessions(state: State, nowMs: number): boolean {
 
 function forgetSessions(state: State, nowMs: number): boolean {
   const { sessions } = state;
-  for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
-    const oldest = firstOf(sessions.idle);
-    if (oldest === undefined) return false;
+  let room: number = limits.sliceMessagesMax;
+  for (const oldest of sessions.idle) {
     const isDue = oldest.disconnectedMs + limits.sessionForgetMs <= nowMs;
     if (!isDue && sessions.size <= limits.sessionsMax) return false;
+    if (room === 0) return true;
+    room -= 1;
     state.journal.sessionEnded(oldest);
     sessions.end(oldest);
   }
-  return true;
+  return false;
 }
 
 /**
