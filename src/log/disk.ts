@@ -24,11 +24,11 @@ export class Disk implements Storage {
   readonly #directoryHandle: number;
   #hasQuarantine = false;
 
-  /** Makes the directory if it is not there, and its name durable. */
+  /** Makes the directory if it is not there; its name is durable on return, whoever made it. */
   constructor(directory: string) {
     this.#directory = directory;
-    const made = fs.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
-    if (made !== undefined) syncParents(directory, made);
+    fs.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+    syncParents(directory);
     this.#directoryHandle = fs.openSync(directory, fs.constants.O_RDONLY);
   }
 
@@ -154,13 +154,28 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Makes the names durable of all directories from `first`, the outermost made, to `directory`. */
-function syncParents(directory: string, first: string): void {
-  const stop = path.dirname(path.resolve(first));
-  for (let at = path.dirname(path.resolve(directory)); ; at = path.dirname(at)) {
+/**
+ * Makes durable the name of the directory and those of the directories it is in, up to where its
+ * file system is mounted: also what a start made that did not live to sync it.
+ */
+function syncParents(directory: string): void {
+  const { dev } = fs.statSync(directory);
+  let at = fs.realpathSync(directory);
+  while (at !== path.dirname(at)) {
+    at = path.dirname(at);
+    if (fs.statSync(at).dev !== dev || !isReadable(at)) return;
     const handle = fs.openSync(at, fs.constants.O_RDONLY);
     fs.fsyncSync(handle);
     fs.closeSync(handle);
-    if (at === stop) return;
+  }
+}
+
+/** One that is not is of somebody else, who made the names in it. */
+function isReadable(directory: string): boolean {
+  try {
+    fs.accessSync(directory, fs.constants.R_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -39,6 +39,25 @@ check('the directory and its files are for their owner only', async (disk, direc
   assert.is(mode(path.join(directory, 'a')), 0o600);
 });
 
+check('its name is made durable, also when another start made it', async (_disk, directory) => {
+  const synced: string[] = [];
+  const { fsyncSync } = fs;
+  fs.fsyncSync = (handle) => {
+    synced.push(fs.readlinkSync(`/proc/self/fd/${handle}`));
+    fsyncSync(handle);
+  };
+  try {
+    await new Disk(directory).close();
+  } finally {
+    fs.fsyncSync = fsyncSync;
+  }
+  const made = path.dirname(directory);
+  assert.equal(
+    synced.slice(0, 2),
+    [made, path.dirname(made)].map((name) => fs.realpathSync(name)),
+  );
+});
+
 check('a file is created once, and must exist to be opened', async (disk) => {
   await (await disk.open('a', 'create')).close();
   await rejects(disk.open('a', 'create'), { code: 'EEXIST' });
