@@ -18,7 +18,7 @@ export const CODES = {
   UNAUTHORIZED: { meaning: 'the token is missing or unknown', closes: true },
   SESSION_TAKEN: { meaning: 'the session is now used by another connection', closes: true },
   UNRESPONSIVE: { meaning: 'three pings went unanswered', closes: true },
-  SLOW_READER: { meaning: 'more answers wait than the connection may hold', closes: true },
+  SLOW_READER: { meaning: 'what the connection was told was not read in time', closes: true },
   INTERNAL: { meaning: 'a defect of the broker', closes: true },
   UNKNOWN_OPERATION: { meaning: 'no such operation' },
   BAD_REQUEST: { meaning: 'a field is missing, of the wrong type or out of range' },

@@ -50,13 +50,16 @@ export const limits = {
   receiveAcksMax: 512,
   deliveryFrameBytesMax: 256 * KIB,
   connectionsMax: 10_000,
-  connectionHeldBytesMax: 8 * MIB,
   heldBytesMax: 64 * MIB,
   connectionUnsentBytesMax: 1 * MIB,
   helloMs: 5 * SECOND_MS,
   partialFrameMs: 30 * SECOND_MS,
   pingMs: 10 * SECOND_MS,
   pingsMissedMax: 3,
+  /** So long a connection may be full because its other side does not read. */
+  unreadMs: 30 * SECOND_MS,
+  /** After an orderly end the other side has this long to close as well. */
+  lingerMs: 5 * SECOND_MS,
   takersPerConnectionMax: 1_024,
 
   /** Log. */
@@ -83,8 +86,6 @@ assert(limits.frameBytesMax > limits.bodyBytesMax + limits.headerBytesMax);
 assert(limits.batchBytesMax >= 2 * recordBytesMax);
 assert(limits.segmentBytes > 2 * limits.batchBytesMax);
 assert(limits.unsyncedBytesMax > limits.batchBytesMax + recordBytesMax);
-assert(limits.connectionHeldBytesMax > 2 * (limits.bodyBytesMax + limits.headerBytesMax));
-assert(limits.connectionUnsentBytesMax < limits.connectionHeldBytesMax);
 assert(limits.turnMessagesMax <= limits.sliceMessagesMax, 'a turn is a slice');
 assert(limits.receiveAcksMax <= limits.turnMessagesMax, 'acks of a receive are one turn');
 assert(limits.sessionForgetMs >= limits.releaseAfterMsMax);

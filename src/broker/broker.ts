@@ -14,7 +14,7 @@ import { endReplay } from '../queue/replay.ts';
 import { BrokerTime } from './broker-time.ts';
 import { Compaction } from './compaction.ts';
 import { Connection, type Transport } from './connection.ts';
-import { Core } from './core.ts';
+import { Core, draining } from './core.ts';
 import { executeNext } from './execute.ts';
 import { leave, unblock } from './execute-session.ts';
 import { Fetches } from './fetches.ts';
@@ -124,6 +124,7 @@ export class Broker {
 
   /** The other side took what was sent. */
   sent(connection: Connection): void {
+    connection.unreadSinceMs = undefined;
     this.goOnIfPossible(connection);
   }
 
@@ -158,6 +159,7 @@ export class Broker {
     this.scheduleTurn();
     await this.whenToldAll();
     if (this.hasEnded) return;
+    this.tellDraining();
     // No turn comes any more: nothing is appended while the log closes.
     this.hasEnded = true;
     this.cancelTimer?.();
@@ -168,6 +170,16 @@ export class Broker {
     } catch (error) {
       this.resolveEnded({ how: 'failed', error: error as Error });
     }
+  }
+
+  /** Whoever is connected is told why the connection ends. */
+  private tellDraining(): void {
+    const { core } = this;
+    for (const connection of core.connections) {
+      if (!connection.isClosing) core.fail(connection, 0, draining());
+    }
+    core.mark(core.time.now());
+    this.release();
   }
 
   private readonly listener: LogListener = {

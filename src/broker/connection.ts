@@ -61,6 +61,10 @@ export class Connection {
   openSequenced = 0;
   /** Since when a frame has been incomplete, in broker time. */
   partialSinceMs: number | undefined;
+  /** Since when it has been full of what the other side did not read, in broker time. */
+  unreadSinceMs: number | undefined;
+  /** Since when nothing but its end has been outstanding. */
+  endedSinceMs: number | undefined;
   /** Some of its takers left their lines because it could take no more. */
   isBlocked = false;
   /** The transport was told to stop reading. */

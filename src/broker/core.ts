@@ -24,6 +24,11 @@ import type { BrokerSettings } from './settings.ts';
 
 const retryAfterMs = 1000;
 
+/** Why what is asked now is refused, and why connections end. */
+export function draining(): WonderqError {
+  return new WonderqError('DRAINING', undefined, { retryAfterMs });
+}
+
 interface Frame {
   buffer: Buffer;
   start: number;
@@ -135,7 +140,7 @@ export class Core implements Outlet {
 
   /** Refuses what changes anything. */
   refuseWhatChanges(): void {
-    if (this.isDraining) throw new WonderqError('DRAINING', undefined, { retryAfterMs });
+    if (this.isDraining) throw draining();
     if (this.log.stalled) throw new WonderqError('UNAVAILABLE', undefined, { retryAfterMs });
   }
 

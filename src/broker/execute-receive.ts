@@ -12,7 +12,7 @@ import { ack } from '../queue/settle.ts';
 import { Taker } from '../queue/taker.ts';
 import type { Acknowledged } from './acknowledged.ts';
 import type { Connection } from './connection.ts';
-import type { Core } from './core.ts';
+import { type Core, draining } from './core.ts';
 import { codesOf } from './execute-settle.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
 
@@ -80,7 +80,7 @@ export function cancel(core: Core, connection: Connection, request: Request): vo
 }
 
 function refuseTaker(core: Core, connection: Connection, request: Request): void {
-  if (core.isDraining) throw new WonderqError('DRAINING', undefined, { retryAfterMs });
+  if (core.isDraining) throw draining();
   if (core.reserveHalves === 0) {
     throw new WonderqError('DISK_FULL', undefined, { retryAfterMs });
   }

@@ -1,6 +1,6 @@
 /**
- * Connections that say nothing: no hello in time, a frame that does not end, pings that go
- * unanswered.
+ * Connections that say nothing or do not listen: no hello in time, a frame that does not end, pings
+ * that go unanswered, answers that are not read, an end that is not taken.
  */
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -8,12 +8,15 @@ import { writePing } from '../protocol/answers.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 
-/** Pings a connection that is due, or ends one that has been silent for too long. */
+/** Pings a connection that is due, or ends one that has been silent or deaf for too long. */
 export function look(core: Core, connection: Connection, nowMs: number): void {
-  if (connection.isClosing) return;
-  const silence = tooLongSilent(connection, nowMs);
-  if (silence !== undefined) {
-    core.fail(connection, 0, silence);
+  if (connection.isClosing) {
+    cutOff(connection, nowMs);
+    return;
+  }
+  const reason = tooLongSilent(connection, nowMs) ?? tooLongUnread(connection, nowMs);
+  if (reason !== undefined) {
+    core.fail(connection, 0, reason);
     return;
   }
   if (!connection.isGreeted || !connection.wantsPings) return;
@@ -25,6 +28,24 @@ export function look(core: Core, connection: Connection, nowMs: number): void {
   }
   connection.pingsMissed += 1;
   writePing(core.output(connection, 'write').writer, connection.pingsMissed);
+}
+
+/** All it was told is on its way; whoever does not take it is not waited for. */
+function cutOff(connection: Connection, nowMs: number): void {
+  if (connection.heldBytes > 0) return;
+  connection.endedSinceMs ??= nowMs;
+  if (nowMs - connection.endedSinceMs >= limits.lingerMs) connection.transport.destroy();
+}
+
+/** One that reads slowly is full as well, but now and then all it was sent has left. */
+function tooLongUnread(connection: Connection, nowMs: number): WonderqError | undefined {
+  if (connection.canTake || connection.transport.unsentBytes === 0) {
+    connection.unreadSinceMs = undefined;
+    return undefined;
+  }
+  connection.unreadSinceMs ??= nowMs;
+  const isTooLong = nowMs - connection.unreadSinceMs >= limits.unreadMs;
+  return isTooLong ? new WonderqError('SLOW_READER') : undefined;
 }
 
 function tooLongSilent(connection: Connection, nowMs: number): WonderqError | undefined {

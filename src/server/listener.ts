@@ -8,9 +8,6 @@ import { limits } from '../limits.ts';
 import type { Logger } from './logger.ts';
 import { SocketTransport } from './socket-transport.ts';
 
-/** After an orderly end the other side has this long to close as well. */
-const lingerMs = 5_000;
-
 export class Listener {
   private readonly broker: Broker;
   private readonly logger: Logger;
@@ -49,7 +46,7 @@ export class Listener {
     this.stopAccepting();
     const cutOff = setTimeout(() => {
       for (const socket of this.sockets) socket.destroy();
-    }, lingerMs);
+    }, limits.lingerMs);
     const open = [...this.sockets];
     for (const socket of open) socket.end();
     await Promise.all(open.map((socket) => closed(socket)));

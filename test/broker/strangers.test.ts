@@ -5,7 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../src/limits.ts';
-import { writePing } from '../../src/protocol/requests.ts';
+import { writePing, writeSubscribe } from '../../src/protocol/requests.ts';
 import { printedSeed, seededRandom } from '../support/random.ts';
 import { Rig } from './support/rig.ts';
 import type { Wire } from './support/wire.ts';
@@ -145,6 +145,59 @@ test('who does not read and answers no ping is closed (E30)', async () => {
   await rig.run((limits.pingsMissedMax + 2) * limits.pingMs);
   assert.ok(deaf.isDestroyed);
   assert.is((await other.answer(other.produce({ queue: 'q' }, 'a'))).durability, 2);
+});
+
+/** Asks for more than it may be told at once, and reads nothing of it. */
+async function deafened(rig: Rig, other: Wire): Promise<Wire> {
+  const deaf = await greeted(rig, { pinged: false });
+  deaf.isReading = false;
+  for (let frame = 0; frame < 40; frame += 1) {
+    await other.answer(other.produce({ queue: 'q' }, 'x'.repeat(100_000)));
+  }
+  const fields = { queues: ['q'], creditMessages: 1000, detached: true };
+  deaf.ask((writer, id) => writeSubscribe(writer, id, fields));
+  await rig.until(() => !deaf.connection.canTake);
+  return deaf;
+}
+
+test('who asks and never reads is told, and then cut off (E30)', async () => {
+  const { rig, other } = await began();
+  const deaf = await deafened(rig, other);
+  const late = await deafened(rig, other);
+  const bytes = deaf.unsentBytes + deaf.connection.heldBytes;
+  await rig.run(limits.unreadMs - 2000);
+  assert.not(deaf.connection.isClosing);
+  await rig.run(4000);
+  late.isReading = true;
+  late.catchUp();
+  assert.equal(codes(late), ['SLOW_READER']);
+  assert.not(deaf.isDestroyed);
+  await rig.run(limits.lingerMs + 2000);
+  assert.ok(deaf.isDestroyed);
+  assert.ok(deaf.unsentBytes < bytes + 1000, 'it was held no more than at first');
+  assert.is((await other.answer(other.produce({ queue: 'q' }, 'a'))).durability, 2);
+});
+
+test('who reads slowly keeps its connection (E30)', async () => {
+  const { rig, other } = await began();
+  const slow = await deafened(rig, other);
+  for (let round = 0; round < 3; round += 1) {
+    await rig.run(limits.unreadMs - 5000);
+    assert.not(slow.connection.isClosing);
+    slow.catchUp();
+    await rig.until(() => !slow.connection.canTake);
+  }
+  assert.equal(codes(slow), []);
+});
+
+test('who is connected when the broker stops is told why', async () => {
+  const { rig, other } = await began();
+  const late = rig.connect();
+  await rig.wait(rig.broker.stop());
+  assert.equal(codes(late), ['DRAINING']);
+  const last = other.answers.at(-1)!;
+  assert.equal([last.id, last.code], [0, 'DRAINING']);
+  assert.ok(other.isEnded);
 });
 
 test.run();

@@ -54,6 +54,8 @@ export class Wire implements Transport {
   isOver = false;
   unsentBytes = 0;
   receivedBytes = 0;
+  /** What was sent to it and that it did not read. */
+  private unread: Buffer[] = [];
   private readonly rig: Rig;
   private readonly reader = new FrameReader(limits.frameBytesMax);
   private readonly walker = new Walker();
@@ -70,11 +72,17 @@ export class Wire implements Transport {
   send(bytes: Buffer): void {
     if (!this.isReading) {
       this.unsentBytes += bytes.length;
+      this.unread.push(Buffer.from(bytes));
       return;
     }
-    this.receivedBytes += bytes.length;
-    this.reader.push(Buffer.from(bytes));
-    while (this.reader.next()) this.take();
+    this.read(Buffer.from(bytes));
+  }
+
+  /** Reads what it left unread so far. */
+  catchUp(): void {
+    for (const bytes of this.unread.splice(0)) this.read(bytes);
+    this.unsentBytes = 0;
+    this.rig.broker.sent(this.connection);
   }
 
   pause(): void {
@@ -141,6 +149,12 @@ export class Wire implements Transport {
   disconnect(): void {
     if (!this.rig.wires.delete(this)) return;
     this.rig.broker.disconnect(this.connection);
+  }
+
+  private read(bytes: Buffer): void {
+    this.receivedBytes += bytes.length;
+    this.reader.push(bytes);
+    while (this.reader.next()) this.take();
   }
 
   private push(bytes: Buffer): void {
