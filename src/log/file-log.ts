@@ -25,7 +25,7 @@ import type {
 import { Notices } from './notices.ts';
 import { ReadCache } from './read-cache.ts';
 import { KIND_OLDEST, OLDEST_BODY_BYTES, OLDEST_VERSION, writeOldest } from './record.ts';
-import { Recovery, withRoom } from './recovery.ts';
+import { Recovery } from './recovery.ts';
 import { type FileKept, Removals } from './removals.ts';
 import { Reserve } from './reserve.ts';
 import type { ChainEnd } from './scan.ts';
@@ -344,7 +344,7 @@ export class FileLog implements Log {
     if (this.#writer.hasEnded || !this.#writer.isOurs()) return;
     const checkpoint = this.#checkpoint(true);
     try {
-      await withRoom(this.#reserve, () => writeCheckpoint(this.#storage, checkpoint));
+      await this.#reserve.withRoom(() => writeCheckpoint(this.#storage, checkpoint));
     } catch (error) {
       this.#writer.fail(error);
       if (this.#writer.isOurs()) throw error;

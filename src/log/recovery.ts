@@ -6,7 +6,7 @@
  * a new segment of a new epoch is made; 6. the checkpoint says that all of this is durable.
  */
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
-import { copyBytes, createFile, isNoSpace, replaceFile } from './files.ts';
+import { copyBytes, createFile, replaceFile } from './files.ts';
 import type { Reserve } from './reserve.ts';
 import { encodeSegmentHeader, Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
@@ -26,20 +26,6 @@ export async function createSegment(
   segment.file = await createFile(storage, segment.name, encodeSegmentHeader(header));
   await storage.syncDir();
   return segment;
-}
-
-/** Takes a step that can be repeated; without space for it, gives up parts of the reserve. */
-export async function withRoom<Result>(
-  reserve: Reserve,
-  step: () => Promise<Result>,
-): Promise<Result> {
-  for (;;) {
-    try {
-      return await step();
-    } catch (error) {
-      if (!isNoSpace(error) || !(await reserve.giveUp())) throw error;
-    }
-  }
 }
 
 export class Recovery {
@@ -73,7 +59,7 @@ export class Recovery {
     await this.#removeUnused();
     if (checkpoint !== undefined && !checkpoint.isClean) await this.#rewriteTail();
     const number = this.#findings.lastNumber - this.#findings.unused.length + 1;
-    const segment = await withRoom(this.#reserve, () =>
+    const segment = await this.#reserve.withRoom(() =>
       createSegment(
         this.#storage,
         { number, epoch: this.#epoch, salt, timeMs: chain.timeMs },
@@ -107,13 +93,13 @@ export class Recovery {
   }
 
   async #note(checkpoint: Checkpoint): Promise<void> {
-    await withRoom(this.#reserve, () => writeCheckpoint(this.#storage, checkpoint));
+    await this.#reserve.withRoom(() => writeCheckpoint(this.#storage, checkpoint));
   }
 
   async #setAside(torn: TornTail): Promise<void> {
     const name = `quarantine/${torn.file}-${torn.offset}-epoch-${this.#epoch}`;
     const end = torn.offset + torn.bytes;
-    await withRoom(this.#reserve, () =>
+    await this.#reserve.withRoom(() =>
       copyBytes(this.#storage, torn.file, torn.offset, end, TORN_NAME),
     );
     await replaceFile(this.#storage, TORN_NAME, name);
@@ -130,7 +116,7 @@ export class Recovery {
   async #rewriteTail(): Promise<void> {
     const tail = this.#segments.newest;
     if (tail === undefined) return;
-    await withRoom(this.#reserve, () =>
+    await this.#reserve.withRoom(() =>
       copyBytes(this.#storage, tail.name, 0, tail.fileBytes, REWRITTEN_NAME),
     );
     await replaceFile(this.#storage, REWRITTEN_NAME, tail.name);

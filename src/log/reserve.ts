@@ -13,6 +13,16 @@ const PIECE_BYTES = 1024 * 1024;
 /** Halves that must be free besides the one to fill. */
 const SPARE_HALVES = 2;
 
+/** For a start without room to begin. Returns false when there is no half to give up. */
+export async function giveUpHalf(storage: Storage): Promise<boolean> {
+  const names = await storage.list();
+  const name = NAMES.findLast((candidate) => names.includes(candidate));
+  if (name === undefined) return false;
+  await storage.unlink(name);
+  await storage.syncDir();
+  return true;
+}
+
 export class Reserve {
   readonly #storage: Storage;
   readonly #halfBytes: number;
@@ -21,6 +31,8 @@ export class Reserve {
   readonly #present = new Set<string>();
   #filling: Promise<void> | undefined;
   #mayFill = true;
+  /** A step that needs room is taken: what is given up for it must not be filled again. */
+  #isTakingStep = false;
   /** Room was needed, or there is none to make what is missing: the file system counts as full. */
   #isShort = false;
 
@@ -47,11 +59,31 @@ export class Reserve {
     }
   }
 
+  /** Takes a step that can be repeated; without space for it, gives up one part after the other. */
+  async withRoom<Result>(step: () => Promise<Result>): Promise<Result> {
+    this.#isTakingStep = true;
+    try {
+      return await this.#repeat(step);
+    } finally {
+      this.#isTakingStep = false;
+    }
+  }
+
+  async #repeat<Result>(step: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await step();
+      } catch (error) {
+        if (!isNoSpace(error) || !(await this.#giveUp())) throw error;
+      }
+    }
+  }
+
   /**
    * Makes room: stops a filling that takes it, or removes a half. Returns false when there was
    * nothing left to give up.
    */
-  async giveUp(): Promise<boolean> {
+  async #giveUp(): Promise<boolean> {
     this.#isShort = true;
     if (this.#filling !== undefined) {
       await this.stop();
@@ -70,7 +102,8 @@ export class Reserve {
 
   /** Makes what is missing, if there is plenty of space. */
   async fill(freeBytes: number): Promise<void> {
-    if (this.#present.size === 2 || this.#filling !== undefined || !this.#mayFill) return;
+    if (this.#present.size === 2 || this.#filling !== undefined) return;
+    if (!this.#mayFill || this.#isTakingStep) return;
     if (freeBytes < (1 + SPARE_HALVES) * this.#halfBytes) {
       this.#becomeShort();
       return;

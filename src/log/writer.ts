@@ -12,7 +12,7 @@ import { type Fence, refuseIfLost } from './fenced-storage.ts';
 import { isNoSpace, NoSpaceError } from './files.ts';
 import type { Batch, Gathering } from './gathering.ts';
 import type { Position } from './log.ts';
-import { createSegment, withRoom } from './recovery.ts';
+import { createSegment } from './recovery.ts';
 import type { Reserve } from './reserve.ts';
 import type { ChainEnd } from './scan.ts';
 import type { Segment } from './segment.ts';
@@ -167,10 +167,10 @@ export class Writer {
   /** The same batch again, at the same place, as long as the reserve has something to give. */
   async #makeRoomAndAppend(batch: Batch, buffers: readonly Buffer[], bytes: number): Promise<void> {
     try {
-      do {
+      await this.#parts.reserve.withRoom(async () => {
         await this.#tail.file!.truncate(this.#tail.fileBytes);
-        if (!(await this.#parts.reserve.giveUp())) throw new NoSpaceError('the disk is full');
-      } while (!this.#tryAppend(buffers, bytes));
+        if (!this.#tryAppend(buffers, bytes)) throw new NoSpaceError('the disk is full');
+      });
     } catch (error) {
       this.fail(error);
       return;
@@ -271,7 +271,7 @@ export class Writer {
   async #rollAndAppend(batch: Batch, payloads: readonly Buffer[], bytes: number): Promise<void> {
     const sealed = this.#tail;
     try {
-      const next = await withRoom(this.#parts.reserve, () => {
+      const next = await this.#parts.reserve.withRoom(() => {
         const made = this.#next ?? this.#createNext();
         this.#next = undefined;
         return made;

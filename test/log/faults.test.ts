@@ -157,6 +157,28 @@ test('when both halves are used up the log ends, and what was confirmed is there
   assert.equal(again.bodies, confirmed);
 });
 
+test('beyond a quota, with free space to see, a batch is tried once for each part given up', async () => {
+  const storage = promptStorage();
+  const { log, listener } = await filled(storage);
+  storage.capacity = storage.usedBytes;
+  storage.freeBytes = () => Promise.resolve(2 ** 40);
+  // As the broker does, which lets the reserve be filled again.
+  listener.spaceChanged = () => void log.space();
+  let tried = 0;
+  storage.fault = (operation, name) => {
+    if (operation === 'append' && name.endsWith('.wq')) tried += 1;
+    return undefined;
+  };
+  for (let count = 0; count < 100 && listener.endings.length === 0; count += 1) {
+    tried = 0;
+    append(log, 'x'.repeat(100));
+    await durable(log, listener);
+    assert.ok(tried <= 6, `tried ${tried} times`);
+  }
+  assert.match(listener.endings[0]?.error.message ?? '', /disk is full/);
+  await log.close();
+});
+
 test('a start on a full disk takes what it needs from the reserve', async () => {
   const storage = promptStorage();
   const { log } = await filled(storage);
