@@ -53,6 +53,9 @@ export interface ClientEvents {
   held(): readonly Lease[];
 }
 
+/** Why a broker may end a connection of a client that does nothing wrong. */
+const ENDING = new Set(['SESSION_TAKEN', 'DRAINING']);
+
 export class Client implements LinkEnd {
   readonly name: string;
   readonly session: SessionFacts | undefined;
@@ -207,7 +210,7 @@ export class Client implements LinkEnd {
       this.greeted(reply);
     } else if (reply.id === 0) {
       this.world.note(`${this.name} is told ${reply.code}`);
-      if (reply.code !== 'SESSION_TAKEN') throw new Violation(`${reply.code}: ${reply.message}`);
+      if (!ENDING.has(reply.code)) throw new Violation(`${reply.code}: ${reply.message}`);
     } else {
       this.answer(reply);
     }
