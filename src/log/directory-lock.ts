@@ -34,6 +34,8 @@ interface Owner {
 /** `unseen`: of another process namespace or machine, or nobody knows whose the lock is. */
 type Standing = 'living' | 'dead' | 'unseen';
 
+type MakeRoom = () => Promise<boolean>;
+
 export class DirectoryLock {
   readonly #directory: string;
   readonly #lockPath: string;
@@ -52,14 +54,18 @@ export class DirectoryLock {
 
   /**
    * Answers at once: rejects with `DirectoryLockedError` if somebody else has the directory. It
-   * must exist; whoever makes it also makes its name durable.
+   * must exist; whoever makes it also makes its name durable. `makeRoom` is called once if the file
+   * system is too full for a lock; it returns whether there is room now.
    */
-  static async acquire(directory: string): Promise<DirectoryLock> {
+  static async acquire(
+    directory: string,
+    makeRoom: MakeRoom = () => Promise.resolve(false),
+  ): Promise<DirectoryLock> {
     // Two names of one directory must meet in one lock.
     const place = fs.realpathSync(directory);
     const lock = new DirectoryLock(place, await holdSocket(place));
     try {
-      await lock.#take();
+      await lock.#take(makeRoom);
       return lock;
     } catch (error) {
       await lock.release();
@@ -85,11 +91,21 @@ export class DirectoryLock {
     }
   }
 
-  async #take(): Promise<void> {
+  async #take(makeRoom: MakeRoom): Promise<void> {
     removeAbandoned(this.#directory);
-    this.#unlock = await this.#lock();
+    this.#unlock = await this.#lockWithRoom(makeRoom);
     this.#taken = statLock(this.#lockPath);
     writeOwner(this.#directory);
+  }
+
+  /** Room is only made where the socket says that the files are nobody else's. */
+  async #lockWithRoom(makeRoom: MakeRoom): Promise<() => Promise<void>> {
+    try {
+      return await this.#lock();
+    } catch (error) {
+      if (!isNoSpace(error) || this.#socket === undefined || !(await makeRoom())) throw error;
+      return await this.#lock();
+    }
   }
 
   async #lock(): Promise<() => Promise<void>> {

@@ -10,6 +10,7 @@ import { DirectoryLock } from '../log/directory-lock.ts';
 import { Disk } from '../log/disk.ts';
 import { FileLog, type FileLogOptions } from '../log/file-log.ts';
 import type { OpenReport } from '../log/log.ts';
+import { giveUpHalf } from '../log/reserve.ts';
 import { Listener } from './listener.ts';
 import { type Logger, silentLogger } from './logger.ts';
 
@@ -87,7 +88,8 @@ interface Files {
 /** On return the directory is there and nobody else has it; the log was not looked at. */
 async function takeDirectory(directory: string, options: FileLogOptions): Promise<Files> {
   const disk = new Disk(directory);
-  const lock = await orElse(DirectoryLock.acquire(directory), () => disk.close());
+  const makeRoom = () => giveUpHalf(disk);
+  const lock = await orElse(DirectoryLock.acquire(directory, makeRoom), () => disk.close());
   const log = new FileLog(disk, { ...options, fence: () => lock.isOurs() });
   return { disk, lock, log };
 }

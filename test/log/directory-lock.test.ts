@@ -1,5 +1,5 @@
 // A log directory has one owner: who is refused, who may take a lock that was left behind, and how
-// an owner notices that it is none any more. Rows E20, E21 and E22 of docs/reliability.md.
+// an owner notices that it is none any more. Rows E17, E20, E21 and E22 of docs/reliability.md.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -9,6 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DirectoryLock } from '../../src/log/directory-lock.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary, withTemporary } from '../support/temporary.ts';
@@ -201,6 +202,45 @@ check('a broker has its directory until it has stopped', async (directory) => {
   const second = await startBroker(options);
   assert.ok(second.report.cleanStop);
   await second.stop();
+});
+
+/** While `body` runs the file system has no room for a lock as long as `isFull` says so. */
+async function withFullDisk(isFull: () => boolean, body: () => Promise<void>): Promise<void> {
+  const { mkdir } = fs;
+  const full = Object.assign(new Error('ENOSPC: simulated, mkdir'), { code: 'ENOSPC' });
+  const limited = (name: string, done: (error: Error | null) => void) => {
+    if (isFull()) done(full);
+    else mkdir(name, done);
+  };
+  fs.mkdir = Object.assign(limited, mkdir) as typeof mkdir;
+  try {
+    await body();
+  } finally {
+    fs.mkdir = mkdir;
+  }
+}
+
+check('a start without room for its lock gives up half of the reserve', async (directory) => {
+  const options = { dataDir: directory, port: 0, segmentBytes: 5 * 2 ** 20 };
+  const log = path.join(directory, 'log');
+  const isWhole = () => fs.existsSync(path.join(log, 'reserve-2'));
+  const first = await startBroker(options);
+  await eventually('both halves are there', isWhole);
+  await first.stop();
+  await withFullDisk(isWhole, async () => {
+    const second = await startBroker(options);
+    assert.ok(second.report.cleanStop);
+    assert.ok(fs.existsSync(path.join(log, 'reserve-1')));
+    await second.stop();
+  });
+});
+
+check('a start without room for its lock and without a reserve is refused', async (directory) => {
+  const isFull = () => true;
+  await withFullDisk(isFull, async () => {
+    await rejects(startBroker({ dataDir: directory, port: 0 }), { code: 'ENOSPC' });
+  });
+  await isTaken(path.join(directory, 'log'));
 });
 
 check('a broker that cannot listen gives its directory back', async (directory) => {
