@@ -13,9 +13,9 @@ import type { State } from '../../src/queue/state.ts';
 import { answerSome } from '../queue/support/answering.ts';
 import { randomCommand } from '../queue/support/commands.ts';
 import { Compaction } from '../queue/support/compaction.ts';
+import { Comparison } from '../queue/support/comparison.ts';
 import type { Fact } from '../queue/support/recorder.ts';
 import { replayFact } from '../queue/support/replayed.ts';
-import { World } from '../queue/support/world.ts';
 import { printedSeed, seededRandom } from '../support/random.ts';
 import { freshState, seen, write } from './support/facts.ts';
 import { MemoryLog } from './support/memory-log.ts';
@@ -59,13 +59,13 @@ test('the facts of random histories come back', () => {
   const random = seededRandom(printedSeed('records'));
   const counts = new Map<string, number>();
   for (let round = 0; round < 6; round += 1) {
-    const world = new World();
+    const comparison = new Comparison();
     for (let step = 0; step < 600; step += 1) {
-      if (random.chance(0.1)) answerSome(world, random);
-      else randomCommand(world, random);
-      if (round % 2 === 0 && random.chance(0.01)) compact(world);
+      if (random.chance(0.1)) answerSome(comparison, random);
+      else randomCommand(comparison, random);
+      if (round % 2 === 0 && random.chance(0.01)) compact(comparison);
     }
-    const facts = world.rig.recorder.facts.map(framed);
+    const facts = comparison.rig.recorder.facts.map(framed);
     for (const { kind } of facts) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     const expected = freshState();
     for (const fact of facts) replayFact(expected, fact);
@@ -75,9 +75,9 @@ test('the facts of random histories come back', () => {
   assert.is(counts.size, 13, 'a kind of fact never came');
 });
 
-function compact(world: World): void {
-  world.expireAll();
-  const { state, recorder } = world.rig;
+function compact(comparison: Comparison): void {
+  comparison.expireAll();
+  const { state, recorder } = comparison.rig;
   const compaction = new Compaction(state, recorder, recorder.end);
   while (compaction.step(4096));
   compaction.finish();

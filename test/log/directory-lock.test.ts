@@ -16,7 +16,7 @@ import { temporary, withTemporary } from '../support/temporary.ts';
 import { within } from '../support/within.ts';
 
 const limitMs = 60_000;
-const holder = fileURLToPath(new URL('./directory-lock-holder.ts', import.meta.url));
+const holder = fileURLToPath(new URL('./support/directory-lock-holder.ts', import.meta.url));
 const refused = { name: 'DirectoryLockedError' };
 const test = suite('directory lock');
 

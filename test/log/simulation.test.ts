@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FileLog } from '../../src/log/file-log.ts';
 import { printedSeed } from '../support/random.ts';
-import { emptyCounts, makeFileLog, World } from './support/world.ts';
+import { emptyCounts, History, makeFileLog } from './support/history.ts';
 
 const test = suite('simulation of the log');
 const seeds = Number(process.env.SEEDS ?? 150);
@@ -13,7 +13,7 @@ test('every life finds all that was reported as durable', async () => {
   const counts = emptyCounts();
   for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     try {
-      await new World(seed, counts, makeFileLog).run(8, 150);
+      await new History(seed, counts, makeFileLog).run(8, 150);
     } catch (error) {
       console.error(`WONDERQ_SEED=${seed} SEEDS=1 shows it again`);
       throw error;
@@ -33,12 +33,12 @@ class HastyLog extends FileLog {
 test('a log that confirms before the sync is caught', async () => {
   let caught = 0;
   for (let seed = firstSeed; seed < firstSeed + 20; seed += 1) {
-    const world = new World(
+    const history = new History(
       seed,
       emptyCounts(),
       (storage, options) => new HastyLog(storage, options),
     );
-    await world.run(8, 150).catch((error: Error) => {
+    await history.run(8, 150).catch((error: Error) => {
       assert.match(error.message, /was confirmed and is lost/);
       caught += 1;
     });

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { printedSeed, seededRandom } from '../support/random.ts';
 import { randomCommand } from './support/commands.ts';
-import { World } from './support/world.ts';
+import { Comparison } from './support/comparison.ts';
 
 const rounds = 14;
 const steps = 1_500;
@@ -19,21 +19,22 @@ test('random commands end as the model says', () => {
   const reached = new Map<string, number>(rarePaths.map((path) => [path, 0]));
   for (let round = 0; round < rounds; round += 1) {
     const random = seededRandom(seed + round * 2 ** 32);
-    const world = new World();
+    const comparison = new Comparison();
     let step = 0;
     try {
       for (; step < steps; step += 1) {
-        randomCommand(world, random);
-        if (step % 25 === 0) world.compare();
+        randomCommand(comparison, random);
+        if (step % 25 === 0) comparison.compare();
       }
-      world.expireAll();
-      world.dispatch();
-      world.compare();
+      comparison.expireAll();
+      comparison.dispatch();
+      comparison.compare();
     } catch (error) {
       console.log(`round ${round}, step ${step}`);
       throw error;
     }
-    for (const [path, count] of world.reached) reached.set(path, (reached.get(path) ?? 0) + count);
+    for (const [path, count] of comparison.reached)
+      reached.set(path, (reached.get(path) ?? 0) + count);
   }
   console.log(JSON.stringify({ test: 'model', rounds, steps, ...Object.fromEntries(reached) }));
   for (const [path, count] of reached) assert.ok(count > 0, `${path} was never reached`);

@@ -7,15 +7,15 @@ import { printedSeed, type Random, seededRandom } from '../support/random.ts';
 import { answerSome, compareAnswers } from './support/answering.ts';
 import { randomCommand } from './support/commands.ts';
 import { Compaction } from './support/compaction.ts';
+import { Comparison } from './support/comparison.ts';
 import { viewOf } from './support/replayed.ts';
 import { sortedByPosition } from './support/rig.ts';
-import { World } from './support/world.ts';
 
 const rounds = 8;
 const steps = 1_200;
 
 class Walk {
-  readonly world = new World();
+  readonly comparison = new Comparison();
   readonly reached = { replays: 0, restarts: 0, compactions: 0, copies: 0, restored: 0 };
   private compaction: Compaction | undefined;
   private readonly random: Random;
@@ -25,18 +25,18 @@ class Walk {
   }
 
   step(): void {
-    const { world, random } = this;
-    if (random.chance(0.1)) answerSome(world, random);
-    else randomCommand(world, random);
+    const { comparison, random } = this;
+    if (random.chance(0.1)) answerSome(comparison, random);
+    else randomCommand(comparison, random);
     if (random.chance(0.08)) this.compact();
     if (random.chance(0.02)) this.checkReplay();
     if (random.chance(0.004)) this.restart();
   }
 
   checkReplay(): void {
-    const { world } = this;
-    const { rig } = world;
-    world.expireAll();
+    const { comparison } = this;
+    const { rig } = comparison;
+    comparison.expireAll();
     const { state, recorder } = rig.replayed();
     assert.equal(viewOf(state), viewOf(rig.state));
     assert.equal(sortedByPosition(recorder.live), sortedByPosition(rig.recorder.live));
@@ -46,29 +46,29 @@ class Walk {
         assert.ok(id < state.nextId && token < rig.state.nextToken);
       }
     }
-    compareAnswers(world, state);
+    compareAnswers(comparison, state);
     this.reached.replays += 1;
   }
 
   private restart(): void {
-    this.world.expireAll();
-    this.world.restart();
-    compareAnswers(this.world, this.world.rig.state);
+    this.comparison.expireAll();
+    this.comparison.restart();
+    compareAnswers(this.comparison, this.comparison.rig.state);
     this.compaction = undefined;
     this.reached.restarts += 1;
   }
 
   /** Goes a piece further; other commands come in between. */
   private compact(): void {
-    const { world, random, reached } = this;
-    const { state, recorder } = world.rig;
+    const { comparison, random, reached } = this;
+    const { state, recorder } = comparison.rig;
     if (recorder.facts.length === 0) return;
     if (this.compaction === undefined) {
       const boundary = random.pick(recorder.facts).position;
       this.compaction = new Compaction(state, recorder, boundary, random.pick([1, 8, 64]));
     }
     if (this.compaction.step(random.pick([1, 100, 100_000]))) return;
-    world.expireAll();
+    comparison.expireAll();
     this.compaction.finish();
     reached.compactions += 1;
     reached.copies += this.compaction.copiedCount;
@@ -87,7 +87,7 @@ test('the facts make the same state again', () => {
     try {
       for (; step < steps; step += 1) {
         walk.step();
-        if (step % 50 === 0) walk.world.compare();
+        if (step % 50 === 0) walk.comparison.compare();
       }
       walk.checkReplay();
     } catch (error) {

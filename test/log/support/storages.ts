@@ -8,7 +8,7 @@ import { seededRandom } from '../../support/random.ts';
 export const KIND = 16;
 
 /** So small that a few records fill blocks, chunks, batches and segments. */
-export const smallSizes = {
+export const tinySizes = {
   segmentBytes: 2048,
   batchBytesMax: 512,
   recordBytesMax: 300,
@@ -21,7 +21,7 @@ export const smallSizes = {
   fetchAheadBytes: 512,
 } as const;
 
-export const smallOptions: FileLogOptions = { ...smallSizes, reserve: false };
+export const smallOptions: FileLogOptions = { ...tinySizes, reserve: false };
 
 /** A source of numbers from 0 to below 1. */
 export function seeded(seed: number): () => number {

@@ -6,42 +6,42 @@ import * as assert from 'uvu/assert';
 import type { AnswerPart } from '../../../src/queue/answers.ts';
 import type { State } from '../../../src/queue/state.ts';
 import type { Random } from '../../support/random.ts';
-import type { World } from './world.ts';
+import type { Comparison } from './comparison.ts';
 
 const windowMax = 1_024;
 const operations = [10, 11, 12, 13, 14, 15];
 
 /** By session, then by sequence number. */
 type Given = Map<number, Map<number, AnswerPart[]>>;
-const givenIn = new WeakMap<World, Given>();
+const givenIn = new WeakMap<Comparison, Given>();
 
 /** Answers some requests of a session: new ones, and further parts of older ones. */
-export function answerSome(world: World, random: Random): void {
-  const { state } = world.rig;
+export function answerSome(comparison: Comparison, random: Random): void {
+  const { state } = comparison.rig;
   const sessions = [...state.sessions.all()];
   if (sessions.length === 0) return;
   const session = random.pick(sessions);
-  const given = givenBy(world, session.number);
+  const given = givenBy(comparison, session.number);
   const count = random.chance(0.05) ? random.integer(100, 1_200) : random.integer(1, 8);
   for (let number = 0; number < count; number += 1) {
     const open = [...given].slice(-8).filter(([, parts]) => !parts[parts.length - 1]!.complete);
     const again = open.length > 0 && random.chance(0.5) ? random.pick(open)[0] : undefined;
     const sequence = again ?? nextSequence(session.answers.highest, random);
     const part = aPart(sequence, given.get(sequence)?.[0]?.operation, random);
-    session.answers.add(part, world.rig.recorder.answered(session, part));
+    session.answers.add(part, comparison.rig.recorder.answered(session, part));
     given.set(sequence, [...(given.get(sequence) ?? []), part]);
   }
 }
 
 /** All answers of the last 1,024 sequence numbers are remembered, whole; others need not be. */
-export function compareAnswers(world: World, state: State): void {
+export function compareAnswers(comparison: Comparison, state: State): void {
   // Numbers of sessions that are forgotten may come again.
-  const known = givenIn.get(world) ?? new Map();
+  const known = givenIn.get(comparison) ?? new Map();
   for (const number of known.keys()) {
     if (state.sessions.withNumber(number) === undefined) known.delete(number);
   }
   for (const { number, answers } of state.sessions.all()) {
-    const all = givenBy(world, number);
+    const all = givenBy(comparison, number);
     const highest = Math.max(0, ...all.keys());
     assert.is(answers.highest, highest);
     for (const [sequence, parts] of all) {
@@ -96,9 +96,9 @@ function expected(parts: readonly AnswerPart[]) {
   };
 }
 
-function givenBy(world: World, session: number): Map<number, AnswerPart[]> {
-  const given: Given = givenIn.get(world) ?? new Map();
-  givenIn.set(world, given);
+function givenBy(comparison: Comparison, session: number): Map<number, AnswerPart[]> {
+  const given: Given = givenIn.get(comparison) ?? new Map();
+  givenIn.set(comparison, given);
   const found = given.get(session) ?? new Map<number, AnswerPart[]>();
   given.set(session, found);
   return found;

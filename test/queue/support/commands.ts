@@ -1,10 +1,10 @@
 /**
- * Random commands for a `World`: what clients, operators, time and the disk may do, in any order, with
+ * Random commands for a `Comparison`: what clients, operators, time and the disk may do, in any order, with
  * receipts of every kind that a client could come up with.
  */
 import type { Random } from '../../support/random.ts';
+import type { Client, Comparison } from './comparison.ts';
 import type { Receipt } from './rig.ts';
-import type { Client, World } from './world.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e'];
 const keys = ['k1', 'k2', 'k3', 'k4'];
@@ -12,7 +12,7 @@ const keys = ['k1', 'k2', 'k3', 'k4'];
 const liveMax = 900;
 const priorities = [0, 0, 0, 1, 7, 255];
 
-type Command = (world: World, random: Random) => void;
+type Command = (comparison: Comparison, random: Random) => void;
 
 const commands: readonly (readonly [weight: number, command: Command])[] = [
   [22, produceSome],
@@ -29,39 +29,39 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [2, configureOne],
   [3, blockOrUnblock],
   [12, passTime],
-  [12, (world) => world.expire()],
-  [34, (world) => world.dispatch()],
+  [12, (comparison) => comparison.expire()],
+  [34, (comparison) => comparison.dispatch()],
   [3, coolDown],
   [6, completeFetch],
 ];
 const weightSum = commands.reduce((sum, [weight]) => sum + weight, 0);
 
-export function randomCommand(world: World, random: Random): void {
+export function randomCommand(comparison: Comparison, random: Random): void {
   let left = random.fraction() * weightSum;
   const [, command] = commands.find(([weight]) => {
     left -= weight;
     return left < 0;
   })!;
-  command(world, random);
+  command(comparison, random);
 }
 
 function someNames(random: Random): string[] {
   return random.shuffle(names).slice(0, random.pick([1, 1, 1, 2, 3]));
 }
 
-function produceSome(world: World, random: Random): void {
+function produceSome(comparison: Comparison, random: Random): void {
   const wanted = random.chance(0.02) ? random.integer(100, 700) : random.integer(1, 6);
-  const count = Math.min(wanted, liveMax - liveCount(world));
+  const count = Math.min(wanted, liveMax - liveCount(comparison));
   if (count <= 0) return;
   const bodies = Array.from({ length: count }, (_, at) => {
     const length = random.chance(0.01) ? random.integer(60_000, 150_000) : random.integer(1, 30);
-    return Buffer.alloc(length, `${world.model.nextId + at} `);
+    return Buffer.alloc(length, `${comparison.model.nextId + at} `);
   });
   const delayMs = random.chance(0.2) ? random.integer(1, 8_000) : 0;
-  world.produce(random.pick(names), bodies, random.pick(priorities), delayMs);
+  comparison.produce(random.pick(names), bodies, random.pick(priorities), delayMs);
 }
 
-function liveCount({ model }: World): number {
+function liveCount({ model }: Comparison): number {
   return [...model.queues.values()].reduce((sum, { messages }) => sum + messages.length, 0);
 }
 
@@ -72,132 +72,135 @@ function takeOptions(client: Client, random: Random) {
   return { bytes, visibilityMs, session };
 }
 
-function receiveSome(world: World, random: Random): void {
-  const client = random.pick(world.clients);
+function receiveSome(comparison: Comparison, random: Random): void {
+  const client = random.pick(comparison.clients);
   const messages = random.chance(0.05) ? 2_000 : random.integer(1, 12);
   const waiting = random.chance(0.5) ? { waitMs: random.integer(1, 6_000) } : {};
   const options = { ...takeOptions(client, random), messages, ...waiting };
-  world.take(client, 'receive', someNames(random), options);
+  comparison.take(client, 'receive', someNames(random), options);
 }
 
-function subscribeSome(world: World, random: Random): void {
-  if (world.takers.size > 12) return;
-  const client = random.pick(world.clients);
+function subscribeSome(comparison: Comparison, random: Random): void {
+  if (comparison.takers.size > 12) return;
+  const client = random.pick(comparison.clients);
   const options = { ...takeOptions(client, random), messages: random.integer(0, 20) };
-  world.take(client, 'subscribe', someNames(random), options);
+  comparison.take(client, 'subscribe', someNames(random), options);
 }
 
-function aTaker(world: World, random: Random, wanted: 'subscription' | 'any') {
-  const handles = [...world.takers]
+function aTaker(comparison: Comparison, random: Random, wanted: 'subscription' | 'any') {
+  const handles = [...comparison.takers]
     .filter(([, { kind }]) => wanted === 'any' || kind === wanted)
     .map(([handle]) => handle);
   return handles.length === 0 ? undefined : random.pick(handles);
 }
 
-function addCredit(world: World, random: Random): void {
-  const handle = aTaker(world, random, 'subscription');
-  if (handle !== undefined) world.credit(handle, random.integer(0, 20), random.integer(0, 300));
+function addCredit(comparison: Comparison, random: Random): void {
+  const handle = aTaker(comparison, random, 'subscription');
+  if (handle !== undefined)
+    comparison.credit(handle, random.integer(0, 20), random.integer(0, 300));
 }
 
-function leaveOne(world: World, random: Random): void {
-  const handle = aTaker(world, random, 'any');
-  if (handle !== undefined) world.leave(handle);
+function leaveOne(comparison: Comparison, random: Random): void {
+  const handle = aTaker(comparison, random, 'any');
+  if (handle !== undefined) comparison.leave(handle);
 }
 
-function settleSome(world: World, random: Random): void {
-  if (world.handed.length === 0) return;
-  const { queue, key } = world.handed[world.handed.length - 1 - recent(world, random)]!;
-  const owner = world.clients.find((client) => client.key === key);
-  const client = owner === undefined || random.chance(0.15) ? random.pick(world.clients) : owner;
+function settleSome(comparison: Comparison, random: Random): void {
+  if (comparison.handed.length === 0) return;
+  const { queue, key } =
+    comparison.handed[comparison.handed.length - 1 - recent(comparison, random)]!;
+  const owner = comparison.clients.find((client) => client.key === key);
+  const client =
+    owner === undefined || random.chance(0.15) ? random.pick(comparison.clients) : owner;
   const count = random.chance(0.1) ? 200 : random.integer(1, 6);
-  const receipts = Array.from({ length: count }, () => aReceipt(world, queue, random));
+  const receipts = Array.from({ length: count }, () => aReceipt(comparison, queue, random));
   const what = random.pick(['ack', 'ack', 'ack', 'nack', 'release', 'extend'] as const);
   const isLong = random.chance(0.5);
-  world.settle(what, queue, client, receipts, isLong ? random.integer(1, 9_000) : 0);
+  comparison.settle(what, queue, client, receipts, isLong ? random.integer(1, 9_000) : 0);
   const kept = 4_000;
-  if (world.handed.length > 2 * kept) world.handed.splice(0, kept);
+  if (comparison.handed.length > 2 * kept) comparison.handed.splice(0, kept);
 }
 
 /** Mostly one handed out not long ago. */
-function recent(world: World, random: Random): number {
-  const all = world.handed.length;
+function recent(comparison: Comparison, random: Random): number {
+  const all = comparison.handed.length;
   return random.integer(0, Math.min(all, random.chance(0.95) ? 25 : all) - 1);
 }
 
-function aReceipt(world: World, queue: string, random: Random): Receipt {
+function aReceipt(comparison: Comparison, queue: string, random: Random): Receipt {
   for (let tries = 0; tries < 8; tries += 1) {
-    const handed = world.handed[world.handed.length - 1 - recent(world, random)]!;
+    const handed = comparison.handed[comparison.handed.length - 1 - recent(comparison, random)]!;
     const [id, token] = handed.receipt;
     if (random.chance(0.03)) return [id, token + random.integer(-2, 2)];
     if (random.chance(0.02)) return [random.integer(0, id + 20), token];
     if (handed.queue === queue) return handed.receipt;
   }
-  return [random.integer(1, world.model.nextId), random.integer(0, 2 ** 48)];
+  return [random.integer(1, comparison.model.nextId), random.integer(0, 2 ** 48)];
 }
 
-function connectOne(world: World, random: Random): void {
+function connectOne(comparison: Comparison, random: Random): void {
   const key = random.pick(keys);
-  const isKnown = world.model.sessions.has(key);
-  const client = world.connect(key);
+  const isKnown = comparison.model.sessions.has(key);
+  const client = comparison.connect(key);
   if (!isKnown || random.chance(0.3)) return;
   const held = new Map<string, Map<number, number>>();
-  for (const { queue, receipt, key: of } of world.handed.slice(-200)) {
+  for (const { queue, receipt, key: of } of comparison.handed.slice(-200)) {
     if (of !== key || random.chance(0.5)) continue;
     const tokens = held.get(queue) ?? new Map<number, number>();
     tokens.set(receipt[0], receipt[1]);
     held.set(queue, tokens);
   }
-  world.resume(client, held);
+  comparison.resume(client, held);
 }
 
-function aClient(world: World, random: Random): Client | undefined {
-  const withSession = world.clients.filter(({ key }) => key !== undefined);
+function aClient(comparison: Comparison, random: Random): Client | undefined {
+  const withSession = comparison.clients.filter(({ key }) => key !== undefined);
   return withSession.length === 0 ? undefined : random.pick(withSession);
 }
 
-function disconnectOne(world: World, random: Random): void {
-  const client = aClient(world, random);
-  if (client !== undefined) world.disconnect(client);
+function disconnectOne(comparison: Comparison, random: Random): void {
+  const client = aClient(comparison, random);
+  if (client !== undefined) comparison.disconnect(client);
 }
 
-function byeOne(world: World, random: Random): void {
-  const client = aClient(world, random);
-  if (client !== undefined) world.bye(client);
+function byeOne(comparison: Comparison, random: Random): void {
+  const client = aClient(comparison, random);
+  if (client !== undefined) comparison.bye(client);
 }
 
-function purgeOne(world: World, random: Random): void {
-  world.purge(random.pick(names));
+function purgeOne(comparison: Comparison, random: Random): void {
+  comparison.purge(random.pick(names));
 }
 
-function deleteOne(world: World, random: Random): void {
-  world.delete(random.pick(names));
+function deleteOne(comparison: Comparison, random: Random): void {
+  comparison.delete(random.pick(names));
 }
 
-function configureOne(world: World, random: Random): void {
+function configureOne(comparison: Comparison, random: Random): void {
   const visibilityMs = random.integer(1, 20_000);
-  world.configure(random.pick(names), random.chance(0.1), random.chance(0.2), visibilityMs);
+  comparison.configure(random.pick(names), random.chance(0.1), random.chance(0.2), visibilityMs);
 }
 
-function blockOrUnblock(world: World, random: Random): void {
-  const { connection } = random.pick(world.clients);
-  if (connection.isBlocked) world.rig.unblock(connection);
+function blockOrUnblock(comparison: Comparison, random: Random): void {
+  const { connection } = random.pick(comparison.clients);
+  if (connection.isBlocked) comparison.rig.unblock(connection);
   else connection.isBlocked = true;
 }
 
-function passTime(world: World, random: Random): void {
-  const { rig } = world;
+function passTime(comparison: Comparison, random: Random): void {
+  const { rig } = comparison;
   if (random.chance(0.01)) rig.nowMs += random.integer(500_000, 700_000);
   else if (random.chance(0.1)) rig.nowMs += random.integer(1_000, 12_000);
   else rig.nowMs += random.integer(0, 400);
 }
 
 /** What was produced until now is on the disk only. */
-function coolDown(world: World, random: Random): void {
-  const { rig } = world;
+function coolDown(comparison: Comparison, random: Random): void {
+  const { rig } = comparison;
   rig.warm.clear();
   rig.coldBefore = random.chance(0.3) ? 0 : rig.recorder.end;
 }
 
-function completeFetch(world: World): void {
-  if (world.rig.fetches.length > 0) world.rig.completeFetch();
+function completeFetch(comparison: Comparison): void {
+  if (comparison.rig.fetches.length > 0) comparison.rig.completeFetch();
 }

@@ -7,7 +7,7 @@ import assert from 'node:assert';
 import { FileLog, type FileLogOptions } from '../../../src/log/file-log.ts';
 import type { Log } from '../../../src/log/log.ts';
 import { SimulatedStorage, systemError } from '../../simulation/storage.ts';
-import { put, seeded, smallSizes } from './storages.ts';
+import { put, seeded, tinySizes } from './storages.ts';
 
 /** How often each path ran. */
 export interface Counts {
@@ -61,7 +61,7 @@ export type MakeLog = (storage: SimulatedStorage, options: FileLogOptions) => Lo
 
 export const makeFileLog: MakeLog = (storage, options) => new FileLog(storage, options);
 
-export class World {
+export class History {
   readonly #random: () => number;
   readonly #counts: Counts;
   readonly #makeLog: MakeLog;
@@ -86,7 +86,7 @@ export class World {
     this.#syncErrorRate = this.#chance(0.3) ? 0.02 : 0;
     this.#fullRate = this.#chance(0.3) ? 0.01 : 0;
     this.#options = {
-      ...smallSizes,
+      ...tinySizes,
       reserve: this.#chance(0.5),
       salt: () => this.#below(2 ** 32),
     };

@@ -2,8 +2,8 @@
 // With `wait` it says `ready` and starts at SIGUSR2. It prints `locked` and stays, or `refused:
 // WHY` and exits with 75. SIGTERM is handled here, as a broker does: it releases and exits with 0.
 
-import { DirectoryLockedError } from '../../src/errors.ts';
-import { DirectoryLock } from '../../src/log/directory-lock.ts';
+import { DirectoryLockedError } from '../../../src/errors.ts';
+import { DirectoryLock } from '../../../src/log/directory-lock.ts';
 
 const [directory = '', how] = process.argv.slice(2);
 

@@ -36,7 +36,7 @@ export interface Handed {
 
 const statesByNumber = ['gone', 'ready', 'in flight', 'delayed'];
 
-export class World {
+export class Comparison {
   readonly rig = new Rig({ releaseAfterMs });
   model = new Model();
   clients: Client[] = [{ key: undefined, session: undefined, connection: { isBlocked: false } }];
