@@ -72,7 +72,10 @@ export class HeldOutput {
       this.sequenced[last] = this.sequenced[last]! + sequenced;
       return;
     }
-    assert(last < this.first || this.positions[last]! < position);
+    assert(
+      last < this.first || this.positions[last]! < position,
+      'what is held is marked in the order of the log',
+    );
     this.positions.push(position);
     this.ends.push(this.writer.at);
     this.sequenced.push(sequenced);

@@ -100,7 +100,7 @@ export class Chunk {
   /** Changes the state of an entry and keeps the counts. */
   setState(index: number, state: MessageState): void {
     const before = this.states[index];
-    assert(before !== GONE && before !== state);
+    assert(before !== GONE && before !== state, 'a message that is there changes its state');
     this.states[index] = state;
     if (before === READY) this.ready -= 1;
     if (state === READY) {
@@ -113,10 +113,10 @@ export class Chunk {
 
   /** The first ready entry; the chunk has one. */
   firstReady(): number {
-    assert(this.ready > 0);
+    assert(this.ready > 0, 'a chunk without a ready message was asked for one');
     let index = this.readyFrom;
     while (this.states[index] !== READY) index += 1;
-    assert(index < this.count);
+    assert(index < this.count, 'a chunk counts more ready messages than it has');
     this.readyFrom = index;
     return index;
   }

@@ -25,7 +25,7 @@ export class Deadlines {
 
   /** The handle with the earliest deadline; there is one. */
   get first(): number {
-    assert(this.count > 0);
+    assert(this.count > 0, 'there is no deadline');
     return this.heap[0]!;
   }
 
@@ -34,7 +34,7 @@ export class Deadlines {
   }
 
   dueMsOf(handle: number): number {
-    assert(this.has(handle));
+    assert(this.has(handle), 'this handle has no deadline');
     return this.dueMs[handle]!;
   }
 
@@ -56,7 +56,7 @@ export class Deadlines {
   }
 
   remove(handle: number): void {
-    assert(this.has(handle));
+    assert(this.has(handle), 'this handle has no deadline');
     const place = this.places[handle]!;
     this.places[handle] = -1;
     this.count -= 1;

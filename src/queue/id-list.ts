@@ -13,7 +13,7 @@ export class IdList {
   }
 
   push(id: number): void {
-    assert(this.count < this.values.length);
+    assert(this.count < this.values.length, 'more IDs than the list was made for');
     this.values[this.count] = id;
     this.count += 1;
   }

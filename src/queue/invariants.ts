@@ -11,8 +11,8 @@ import type { State } from './state.ts';
 export function checkInvariants(state: State): void {
   let rows = 0;
   for (const [number, queue] of state.queuesByNumber) {
-    assert(queue.number === number);
-    assert(state.queuesByName.get(queue.name) === queue);
+    assert(queue.number === number, 'a queue stands under its number');
+    assert(state.queuesByName.get(queue.name) === queue, 'a queue stands under its name');
     rows += checkQueue(state, queue);
   }
   for (const lane of state.retired) {
@@ -28,7 +28,7 @@ function checkQueue(state: State, queue: Queue): number {
   const counts = [0, 0, 0, 0];
   let bytes = 0;
   for (const [at, lane] of queue.lanes.entries()) {
-    assert(at === 0 || queue.lanes[at - 1]!.priority > lane.priority);
+    assert(at === 0 || queue.lanes[at - 1]!.priority > lane.priority, 'priorities of lanes fall');
     checkLane(lane);
     for (const chunk of lane.chunks) {
       rows += countRows(chunk);
@@ -41,8 +41,11 @@ function checkQueue(state: State, queue: Queue): number {
       }
     }
   }
-  assert(queue.ready === counts[READY] && queue.inFlight === counts[IN_FLIGHT]);
-  assert(queue.delayed === counts[DELAYED] && queue.bytes === bytes);
+  assert(
+    queue.ready === counts[READY] && queue.inFlight === counts[IN_FLIGHT],
+    'ready and in flight',
+  );
+  assert(queue.delayed === counts[DELAYED] && queue.bytes === bytes, 'delayed, and bytes');
   return rows;
 }
 
@@ -51,17 +54,23 @@ function checkLane(lane: Lane): void {
   let live = 0;
   let ready = 0;
   for (const chunk of lane.chunks) {
-    assert(chunk.count > 0 && chunk.baseId > last);
+    assert(chunk.count > 0 && chunk.baseId > last, 'chunks hold something and follow each other');
     for (let index = 0; index < chunk.count; index += 1) {
       assert(chunk.idAt(index) > last, 'IDs rise');
       last = chunk.idAt(index);
-      assert(chunk.states[index] !== READY || index >= chunk.readyFrom);
-      assert(chunk.states[index] === GONE || chunk.positions[index]! >= chunk.positionMin);
+      assert(
+        chunk.states[index] !== READY || index >= chunk.readyFrom,
+        'nothing is ready before readyFrom',
+      );
+      assert(
+        chunk.states[index] === GONE || chunk.positions[index]! >= chunk.positionMin,
+        'nothing lies before positionMin',
+      );
     }
     live += chunk.live;
     ready += chunk.ready;
   }
-  assert(lane.live === live && lane.ready === ready);
+  assert(lane.live === live && lane.ready === ready, 'live and ready of a lane');
 }
 
 function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
@@ -70,10 +79,19 @@ function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   const row = chunk.rows[index]!;
   assert(row !== 0 || status === READY, 'whatever is more than ready has a row');
   if (row === 0) return;
-  assert(leases.ids[row] === chunk.idAt(index));
-  assert(leases.queues[row] === queue.number && leases.priorities[row] === lane.priority);
-  assert(leases.deadlines.has(row) === (status !== READY));
-  assert(leases.sessions[row] === 0 || status === IN_FLIGHT);
+  assert(leases.ids[row] === chunk.idAt(index), 'a row knows its message');
+  assert(
+    leases.queues[row] === queue.number && leases.priorities[row] === lane.priority,
+    'a row knows its queue and lane',
+  );
+  assert(
+    leases.deadlines.has(row) === (status !== READY),
+    'whatever is more than ready has a deadline',
+  );
+  assert(
+    leases.sessions[row] === 0 || status === IN_FLIGHT,
+    'only what is in flight has a session',
+  );
 }
 
 function countRows(chunk: Chunk): number {
@@ -88,18 +106,19 @@ function checkSessions(state: State): void {
   for (const session of state.sessions.all()) {
     let count = 0;
     for (let row = session.firstRow; row !== 0; row = state.leases.nexts[row]!) {
-      assert(state.leases.sessions[row] === session.number);
+      assert(state.leases.sessions[row] === session.number, 'a session lists its own leases');
       count += 1;
     }
-    assert(count === session.leaseCount);
+    assert(count === session.leaseCount, 'a session counts its leases');
     const isAway = state.sessions.inGrace.has(session) || state.sessions.idle.has(session);
-    assert(isAway === (session.connection === undefined));
+    assert(isAway === (session.connection === undefined), 'without connection: in grace, or idle');
   }
 }
 
 function checkLines(state: State): void {
   for (const taker of state.takers.all()) {
-    assert(!taker.inLine || taker.hasCredit);
-    for (const queue of taker.queues) assert(queue.line.has(taker) === taker.inLine);
+    assert(!taker.inLine || taker.hasCredit, 'who is in line has credit');
+    for (const queue of taker.queues)
+      assert(queue.line.has(taker) === taker.inLine, 'in all lines or in none');
   }
 }

@@ -39,7 +39,7 @@ export class Lane {
     if (chunk?.takes(id, producedMs) && id > chunk.lastId) {
       chunk.push(id, producedMs, position, length);
     } else {
-      assert(next === undefined || id < next.baseId);
+      assert(next === undefined || id < next.baseId, 'chunks must not overlap');
       const fresh = new Chunk(id, producedMs);
       fresh.push(id, producedMs, position, length);
       this.chunks.splice(at + 1, 0, fresh);
@@ -70,7 +70,7 @@ export class Lane {
 
   /** The first chunk with a ready message; the lane has one. */
   firstReadyChunk(): Chunk {
-    assert(this.ready > 0);
+    assert(this.ready > 0, 'a lane without a ready message was asked for one');
     let at = this.readyFrom;
     while (this.chunks[at]!.ready === 0) at += 1;
     this.readyFrom = at;

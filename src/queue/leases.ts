@@ -49,7 +49,7 @@ export class Leases {
 
   /** Frees a row that has neither deadline nor session any more. */
   remove(row: number): void {
-    assert(this.sessions[row] === 0 && !this.deadlines.has(row));
+    assert(this.sessions[row] === 0 && !this.deadlines.has(row), 'a row that is freed is in use');
     this.ids[row] = 0;
     this.nexts[row] = this.firstFree;
     this.firstFree = row;
@@ -58,7 +58,7 @@ export class Leases {
 
   /** Puts a row at the head of a session's list, whose head was `head`. Returns the new head. */
   link(row: number, session: number, head: number): number {
-    assert(this.sessions[row] === 0 && session !== 0);
+    assert(this.sessions[row] === 0 && session !== 0, 'a row belongs to one session');
     this.sessions[row] = session;
     this.previouses[row] = 0;
     this.nexts[row] = head;

@@ -28,7 +28,7 @@ export interface QueueFact {
 
 export function replayQueueSet(state: State, fact: QueueFact, position: number): void {
   const queue = queueNumbered(state, fact.number);
-  assert(queue.name === '' || queue.name === fact.name);
+  assert(queue.name === '' || queue.name === fact.name, 'a queue keeps its name');
   queue.name = fact.name;
   queue.createdMs = fact.createdMs;
   queue.settings = fact.settings;
@@ -84,7 +84,7 @@ export function replayDelivered(
     const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
     // That a delay ended is not written down; that the message was delivered tells it.
     if (chunk!.states[index] === DELAYED) ripen(state, queue, lane!, chunk!, index);
-    assert(chunk!.states[index] === READY);
+    assert(chunk!.states[index] === READY, 'what is delivered was ready');
     lease(state, queue, lane!, chunk!, index, session, firstToken + at, dueMs);
   });
 }
@@ -105,7 +105,7 @@ export function replayReturned(
   const failed = reason !== RETURNED_RELEASED;
   forEachKnown(state, queueNumber, ids, (queue) => {
     const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
-    assert(chunk!.states[index] === IN_FLIGHT);
+    assert(chunk!.states[index] === IN_FLIGHT, 'what comes back was in flight');
     giveBack(state, queue, lane!, chunk!, index, dueMs, failed);
   });
 }
@@ -117,7 +117,10 @@ export function replayExtended(
   ids: IdList,
 ): void {
   forEachKnown(state, queueNumber, ids, (queue) => {
-    assert(queue.foundChunk!.states[queue.foundIndex] === IN_FLIGHT);
+    assert(
+      queue.foundChunk!.states[queue.foundIndex] === IN_FLIGHT,
+      'what is extended is in flight',
+    );
     state.leases.deadlines.set(queue.foundChunk!.rows[queue.foundIndex]!, dueMs);
   });
 }

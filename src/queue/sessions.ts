@@ -37,7 +37,7 @@ export class Sessions {
 
   /** At replay: the log speaks of a session whose opening may be told only later. */
   openNumbered(number: number): Session {
-    assert(!this.byNumber.has(number));
+    assert(!this.byNumber.has(number), 'there is a session of this number');
     const session = new Session(number, '', '');
     this.nextNumber = Math.max(this.nextNumber, number + 1);
     this.byNumber.set(number, session);
@@ -46,7 +46,10 @@ export class Sessions {
 
   /** Tells the key and name of a session. May be told again. */
   identify(session: Session, key: string, name: string): void {
-    assert(session.key === '' ? !this.byKey.has(key) : session.key === key);
+    assert(
+      session.key === '' ? !this.byKey.has(key) : session.key === key,
+      'a session keeps its key, and no two have one',
+    );
     session.key = key;
     session.name = name;
     this.byKey.set(key, session);
@@ -54,7 +57,7 @@ export class Sessions {
 
   /** Forgets a session that holds no lease. */
   end(session: Session): void {
-    assert(session.leaseCount === 0 && session.firstRow === 0);
+    assert(session.leaseCount === 0 && session.firstRow === 0, 'a session that ends holds leases');
     if (session.key !== '') this.byKey.delete(session.key);
     this.byNumber.delete(session.number);
     this.inGrace.delete(session);
@@ -75,7 +78,7 @@ export class Sessions {
 
   /** Its grace is over and its leases are gone. */
   becomeIdle(session: Session): void {
-    assert(session.leaseCount === 0);
+    assert(session.leaseCount === 0, 'a session without its grace holds leases');
     this.inGrace.delete(session);
     this.idle.add(session);
   }

@@ -108,7 +108,7 @@ export class State {
 
   /** Gives a queue its number; at replay its name may be told only later. */
   number(queue: Queue, number: number): void {
-    assert(!queue.exists && !this.queuesByNumber.has(number));
+    assert(!queue.exists && !this.queuesByNumber.has(number), 'a queue and its number are new');
     queue.number = number;
     this.nextQueueNumber = Math.max(this.nextQueueNumber, number + 1);
     this.queuesByNumber.set(number, queue);

@@ -17,7 +17,7 @@ export class Takers {
 
   /** `deadlineMs` infinity: for ever; undefined: does not wait. */
   add(taker: Taker, deadlineMs: number | undefined): void {
-    assert(taker.handle === 0);
+    assert(taker.handle === 0, 'a taker is added once');
     taker.handle = this.freeHandles.pop() ?? this.byHandle.length;
     this.byHandle[taker.handle] = taker;
     this.size += 1;
@@ -27,7 +27,7 @@ export class Takers {
   }
 
   remove(taker: Taker): void {
-    assert(this.byHandle[taker.handle] === taker);
+    assert(this.byHandle[taker.handle] === taker, 'this taker is not there');
     this.leaveLine(taker);
     if (this.deadlines.has(taker.handle)) this.deadlines.remove(taker.handle);
     this.impatient.delete(taker);

@@ -93,7 +93,7 @@ export function giveBack(
 export function ripen(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
   const { leases } = state;
   const row = chunk.rows[index]!;
-  assert(chunk.states[index] === DELAYED);
+  assert(chunk.states[index] === DELAYED, 'what ripens was delayed');
   leases.deadlines.remove(row);
   if (leases.deliveryCounts[row] === 0) {
     leases.remove(row);
@@ -135,7 +135,7 @@ export function endLease(state: State, row: number): void {
   const number = leases.sessions[row]!;
   if (number === 0) return;
   const session = state.sessions.withNumber(number);
-  assert(session !== undefined);
+  assert(session !== undefined, 'a lease belongs to a session that is there');
   session.firstRow = leases.unlink(row, session.firstRow);
   session.leaseCount -= 1;
 }
