@@ -1,6 +1,6 @@
 /**
- * Every bound and every default, in one place, with their relations asserted. Units are in the
- * names.
+ * The bounds and defaults that several folders share, or that a user meets, with their relations
+ * asserted. Units are in the names.
  */
 import assert from 'node:assert';
 
@@ -82,11 +82,11 @@ export const limits = {
 export const recordBytesMax =
   limits.turnBytesMax + limits.bodyBytesMax + limits.headerBytesMax + 4 * KIB;
 
-assert(limits.frameBytesMax > limits.bodyBytesMax + limits.headerBytesMax);
-assert(limits.batchBytesMax >= 2 * recordBytesMax);
-assert(limits.segmentBytes > 2 * limits.batchBytesMax);
-assert(limits.unsyncedBytesMax > limits.batchBytesMax + recordBytesMax);
+assert(limits.frameBytesMax > limits.bodyBytesMax + limits.headerBytesMax, 'any message fits');
+assert(limits.batchBytesMax >= 2 * recordBytesMax, 'a batch holds two records');
+assert(limits.segmentBytes > 2 * limits.batchBytesMax, 'a segment holds two batches');
+assert(limits.unsyncedBytesMax > limits.batchBytesMax + recordBytesMax, 'a batch gathers');
 assert(limits.turnMessagesMax <= limits.sliceMessagesMax, 'a turn is a slice');
 assert(limits.receiveAcksMax <= limits.turnMessagesMax, 'acks of a receive are one turn');
-assert(limits.sessionForgetMs >= limits.releaseAfterMsMax);
-assert(limits.timerMsMax < 2 ** 31);
+assert(limits.sessionForgetMs >= limits.releaseAfterMsMax, 'no session ends in its grace');
+assert(limits.timerMsMax < 2 ** 31, 'a timer beyond this fires at once');
