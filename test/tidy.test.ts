@@ -13,6 +13,7 @@ import {
   singleImports,
 } from './tidy/imports.ts';
 import {
+  assertionTexts,
   fileLength,
   forbiddenNames,
   functionLength,
@@ -193,6 +194,12 @@ planted('a comment or a property of that name is no impurity', () => {
   passes(impureRules, { 'src/queue/a.ts': '// await Date\nconst a = { process: 1 }.process;' });
 });
 
+planted('an assertion without a text', () => {
+  catches(assertionTexts, { 'src/a.ts': 'assert(a > 0);' }, /^src\/a\.ts:1: an assertion/);
+  catches(assertionTexts, { 'src/a.ts': '\nassert.ok(a);' }, /^src\/a\.ts:2: an assertion/);
+  passes(assertionTexts, { 'src/a.ts': "assert(a > 0, 'a counts'); check(a);" });
+});
+
 planted('tests that are left out, and open plans', () => {
   catches(testsLeftOut, { 'test/a.test.ts': "test.only('x', f);" }, /\.only is left in/);
   catches(testsLeftOut, { 'test/a.test.ts': "test.skip('x', f);" }, /\.skip is left in/);
@@ -233,6 +240,7 @@ project('functions are short', () => holds(functionLength(product)));
 project('files are short', () => holds(fileLength(product)));
 project('lines are short', () => holds(lineWidth(product)));
 project('the rules of the queues are pure', () => holds(impureRules(product)));
+project('every assertion has a text', () => holds(assertionTexts(product)));
 project('no test is left out', () => holds(testsLeftOut(tests)));
 project('no open plans', () => holds(openPlans([...product, ...tests])));
 project('no forbidden names', () => holds(forbiddenNames(product)));

@@ -61,6 +61,15 @@ const impureNames = new Set([
   'setTimeout',
 ]);
 
+/** Without a text, Node reads the source again to make one: seconds before the process can end. */
+export const assertionTexts: Check = (sources) =>
+  eachNode(sources, (node) => {
+    if (!ts.isCallExpression(node)) return undefined;
+    const called = node.expression.getText();
+    if (called !== 'assert' && called !== 'assert.ok') return undefined;
+    return node.arguments.length < 2 ? 'an assertion without a text' : undefined;
+  });
+
 /** `test.only('…')` and `test.skip('…')`; a method that happens to be called `skip` is fine. */
 export const testsLeftOut: Check = (sources) =>
   eachNode(sources, (node) => {
