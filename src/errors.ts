@@ -102,7 +102,7 @@ export class LogDamagedError extends Error {
   }
 }
 
-/** The owner of a log does not know a kind of record: thrown to the log, which knows where it is. */
+/** The owner of a log does not know a kind of record; the log adds where it stands. */
 export class UnknownRecordError extends Error {
   override readonly name = 'UnknownRecordError';
 
