@@ -1,6 +1,6 @@
 /**
- * One frame of a connection: take it, parse it, execute it (or its next slice), and answer. What the
- * operations do is in the files beside this one.
+ * One frame of a connection: take it, parse it, execute it (or its next slice), and answer. What
+ * the operations do is in the files beside this one.
  */
 import { WonderqError } from '../errors.ts';
 import { writeOk } from '../protocol/answers.ts';
