@@ -95,7 +95,7 @@ export class Consumer {
       answered: (reply, open) => {
         this.isWaiting = false;
         this.acknowledged(reply, groups);
-        this.received(reply, open.sentMs);
+        this.received(reply, { visibilityMs, atMs: open.sentMs });
         if (reply.operation === ANSWER.deliveries && fields.waitMs === 0) {
           world.oracle.deliveries.noneLeft(fields.queues[0]!, open.sentMs, reply.deliveries.count);
         }
@@ -112,13 +112,14 @@ export class Consumer {
 
   private subscribe(): void {
     const { world, client, options } = this;
+    const visibilityMs = this.visibilityMs();
     this.subscribedMs = world.nowMs;
     this.grants = [{ sentMs: world.nowMs, messages: creditMax }];
     const fields = {
       queues: options.queues,
       creditMessages: creditMax,
       creditBytes: world.random.pick([0, 3000]),
-      visibilityMs: this.visibilityMs(),
+      visibilityMs,
       detached: options.detached,
     };
     const call: Call = {
@@ -126,7 +127,7 @@ export class Consumer {
       isSubscription: true,
       write: (writer, id) => writeSubscribe(writer, id, fields),
       answered: (reply) => {
-        if (reply.operation === ANSWER.deliveries) this.pushed(reply);
+        if (reply.operation === ANSWER.deliveries) this.pushed(reply, visibilityMs);
         else if (reply.operation !== ANSWER.ok) this.ended(reply);
       },
       lost: () => {
@@ -142,9 +143,9 @@ export class Consumer {
     this.askSoon();
   }
 
-  private pushed(reply: Reply): void {
+  private pushed(reply: Reply, visibilityMs: number | undefined): void {
     const { count } = reply.deliveries;
-    const bytes = this.received(reply, this.useCredit(count));
+    const bytes = this.received(reply, { visibilityMs, atMs: this.useCredit(count) });
     const { subscription, client, world } = this;
     if (subscription === undefined || this.isStopped) return;
     this.grants.push({ sentMs: world.nowMs, messages: count });
@@ -187,15 +188,21 @@ export class Consumer {
   }
 
   /** Returns the bytes of the bodies. */
-  private received(reply: Reply, askedMs: number): number {
+  private received(
+    reply: Reply,
+    asked: { visibilityMs: number | undefined; atMs: number },
+  ): number {
     const { world, client } = this;
     if (reply.operation !== ANSWER.deliveries) {
       world.expectRefusal(reply);
       return 0;
     }
-    const { deliveries } = reply;
+    const { deliveries, visibilityMs } = reply;
     const leases: Lease[] = [];
     let bytes = 0;
+    if (deliveries.count > 0) {
+      world.oracle.settings.delivered(reply.queue!, asked, visibilityMs, world.nowMs);
+    }
     for (let at = 0; at < deliveries.count; at += 1) {
       const body = deliveries.body(at).toString();
       bytes += body.length;
@@ -209,14 +216,14 @@ export class Consumer {
         producedMs: deliveries.producedMs[at]!,
         priority: deliveries.priorities[at]!,
         body,
-        visibilityMs: reply.visibilityMs,
+        visibilityMs,
         session: this.options.detached ? undefined : client.session,
-        askedMs,
+        askedMs: asked.atMs,
       };
       world.note(`${client.name} gets ${facts.id}-${facts.token}, ${facts.deliveryCount}`);
       leases.push(world.oracle.deliveries.arrived(facts, world.nowMs));
     }
-    world.oracle.deliveries.answered(askedMs, leases);
+    world.oracle.deliveries.answered(asked.atMs, leases);
     for (const lease of leases) this.held.add(lease);
     if (leases.length > 0) this.work(leases);
     return bytes;
@@ -292,7 +299,8 @@ export class Consumer {
   }
 
   private lost(settles: readonly Settle[]): void {
-    for (const settle of settles) this.world.oracle.settles.lost(settle);
+    const { oracle, nowMs } = this.world;
+    for (const settle of settles) oracle.settles.lost(settle, nowMs);
   }
 
   private settled(reply: Reply, settles: readonly Settle[]): void {

@@ -6,10 +6,13 @@ import { ANSWER } from '../../src/protocol/operations.ts';
 import type { Reply } from '../../src/protocol/reply.ts';
 import { writeAdminister } from '../../src/protocol/requests.ts';
 import { type Call, Client } from './client.ts';
+import type { QueueDescription, SettingsChange } from './oracle-settings.ts';
 import type { World } from './world.ts';
 
-export interface QueueCounts {
-  readonly name: string;
+const destructive = new Set(['queue.purge', 'queue.delete']);
+const reading = new Set(['queues', 'queue.get']);
+
+export interface QueueCounts extends QueueDescription {
   readonly ready: number;
   readonly inFlight: number;
   readonly delayed: number;
@@ -25,7 +28,7 @@ export class Operator {
 
   constructor(world: World, name: string) {
     this.world = world;
-    this.client = new Client(world, name, true, { opened: () => this.goOn(), held: () => [] });
+    this.client = new Client(world, name, true, { opened: () => this.opened(), held: () => [] });
   }
 
   /** Makes the queues that confirm at `write`. */
@@ -41,8 +44,8 @@ export class Operator {
     const { random, conditions } = this.world;
     const queue = random.pick(conditions.queues);
     const choice = random.integer(0, 9);
-    if (choice < 3) this.destroy('queue.purge', queue);
-    else if (choice < 5) this.destroy('queue.delete', queue);
+    if (choice < 3) this.ask('queue.purge', { queue });
+    else if (choice < 5) this.ask('queue.delete', { queue });
     else if (choice < 7) {
       const visibilityMs = conditions.visibilityMs * random.pick([1, 2]);
       this.ask('queue.configure', { queue, settings: { visibilityMs } });
@@ -50,7 +53,7 @@ export class Operator {
     else {
       const what = random.pick(['produce', 'receive', 'both']);
       this.ask('queue.pause', { queue, what });
-      this.ask('queue.resume', { queue });
+      this.world.after(random.integer(0, 600), () => this.ask('queue.resume', { queue }));
     }
   }
 
@@ -65,8 +68,10 @@ export class Operator {
     });
   }
 
-  private destroy(verb: 'queue.purge' | 'queue.delete', queue: string): void {
-    this.ask(verb, { queue });
+  /** After each break, as after each restart, it looks at some queue. */
+  private opened(): void {
+    const { random, conditions } = this.world;
+    this.ask('queue.get', { queue: random.pick(conditions.queues) });
   }
 
   private ask(verb: string, args: Record<string, unknown>, done: Done = () => {}): void {
@@ -76,37 +81,47 @@ export class Operator {
 
   private goOn(): void {
     const { client, world } = this;
+    const { oracle } = world;
     const next = this.waiting[0];
     if (next === undefined || this.isBusy || !client.isOpen) return;
     const { verb, args } = next;
-    const isDestructive = verb === 'queue.purge' || verb === 'queue.delete';
-    const purge = isDestructive
-      ? world.oracle.purgeSent(args.queue as string, world.nowMs)
-      : undefined;
+    const queue = args.queue as string;
+    const isReading = reading.has(verb);
+    const change = { verb, ...args } as unknown as SettingsChange;
+    if (!isReading) oracle.settings.sent(change, world.nowMs);
+    const purge = destructive.has(verb) ? oracle.purgeSent(queue) : undefined;
     this.isBusy = true;
     const call: Call = {
-      isSequenced: verb !== 'queues' && verb !== 'queue.get',
+      isSequenced: !isReading,
       write: (writer, id, sequence) =>
         writeAdminister(writer, id, { verb, arguments: args, sequence }),
-      answered: (reply) => {
-        const isDone = reply.operation === ANSWER.ok;
-        world.note(`operator: ${verb} ${args.queue} ${isDone ? 'done' : reply.code}`);
-        if (!isDone) world.expectRefusal(reply);
-        const isWeak = world.conditions.durability === 'write';
-        if (purge !== undefined)
-          world.oracle.purged(purge, isDone, isWeak, client.life, world.nowMs);
-        world.counts[isDestructive ? 'purges' : 'settings'] += 1;
+      answered: (reply, open) => {
+        const code = reply.operation === ANSWER.ok ? undefined : reply.code;
+        world.note(`operator: ${verb} ${queue} ${code ?? 'done'}`);
+        if (code !== undefined) world.expectRefusal(reply);
+        if (!isReading) oracle.settings.answered(change, code, world.nowMs);
+        if (purge !== undefined) oracle.purged(purge, code === undefined, world.nowMs);
+        world.counts[purge === undefined ? 'settings' : 'purges'] += 1;
+        if (code === undefined) this.read(reply, open.sentMs);
         this.isBusy = false;
         this.waiting.shift();
-        if (isDone) next.done(reply);
+        if (code === undefined) next.done(reply);
         this.goOn();
       },
       // Asked again when the next connection is open; a purge may have happened.
       lost: () => {
+        if (purge !== undefined) oracle.purgeLost(purge, world.nowMs);
         this.isBusy = false;
         this.goOn();
       },
     };
     client.send(call);
+  }
+
+  private read(reply: Reply, askedMs: number): void {
+    const { oracle, nowMs } = this.world;
+    const value = reply.value as QueueDescription & { queues?: QueueDescription[] };
+    const described = value.queues ?? (value.settings === undefined ? [] : [value]);
+    for (const queue of described) oracle.settings.read(queue, askedMs, nowMs);
   }
 }

@@ -2,7 +2,14 @@
  * Deliveries as they arrive, held against what is known of the message: produced so, not
  * acknowledged before, nobody else's for now, counted up, not too early, and in its turn.
  */
-import { type History, isLater, name, Violation } from './oracle-history.ts';
+import {
+  type History,
+  isLater,
+  isMaybeAcked,
+  isMaybePurged,
+  name,
+  Violation,
+} from './oracle-history.ts';
 import type { DeliveryFacts, Lease, Message } from './oracle-records.ts';
 
 export class DeliveryOracle {
@@ -37,6 +44,7 @@ export class DeliveryOracle {
     this.checkToken(lease);
     this.checkGone(lease);
     for (const other of message.leases) this.checkPair(lease, other, nowMs);
+    if (!lease.isDoubtful) isThere(message, facts.askedMs);
     message.leases.push(lease);
     facts.session?.leases.add(lease);
     history.counts.deliveries += 1;
@@ -80,7 +88,7 @@ export class DeliveryOracle {
   private wasReady(message: Message, ms: number): boolean {
     const { confirmed, leases } = message;
     if (confirmed === undefined || confirmed.isWeak || confirmed.atMs >= ms) return false;
-    if (message.isDelayed || message.isMaybePurged || message.acksOpen > 0) return false;
+    if (message.isDelayed || isMaybePurged(message) || isMaybeAcked(message)) return false;
     if (message.gone !== undefined) return false;
     return leases.every(
       ({ over, isDoubtful }) => !isDoubtful && over !== undefined && over.atMs < ms,
@@ -134,14 +142,27 @@ export class DeliveryOracle {
   }
 
   private checkGone(lease: Lease): void {
-    const { gone, purged } = lease.message;
+    const { gone, purgedMs } = lease.message;
     const is = `${name(lease.message)}, delivered with token ${lease.token},`;
     if (gone !== undefined && isLater(lease, gone.lease)) {
       throw new Violation(`${is} was acknowledged by token ${gone.lease.token}`);
     }
-    if (purged !== undefined && lease.askedMs > purged.atMs) {
+    if (purgedMs !== undefined && lease.askedMs > purgedMs) {
       throw new Violation(`${is} was purged`);
     }
+  }
+
+  /** Each delivery in between ended at most in one failure, and the first one as it is known. */
+  private checkFailures(first: Lease, second: Lease, is: string): void {
+    const ended = second.deliveryCount - first.deliveryCount;
+    const failed = second.failureCount - first.failureCount;
+    const firstFailed = hasFailed(first);
+    const least = firstFailed === true ? 1 : 0;
+    const most = firstFailed === false ? ended - 1 : ended;
+    if (failed < least || failed > most) {
+      throw new Violation(`${is}, and of ${ended} deliveries ${failed} failed`);
+    }
+    if (least === most) this.history.counts.failureChecks += 1;
   }
 
   private checkPair(lease: Lease, other: Lease, nowMs: number): void {
@@ -151,9 +172,7 @@ export class DeliveryOracle {
       if (second.deliveryCount <= first.deliveryCount) {
         throw new Violation(`${is}, but counted as delivery ${second.deliveryCount}`);
       }
-      if (second.failureCount < first.failureCount) {
-        throw new Violation(`${is}, but with fewer failures`);
-      }
+      this.checkFailures(first, second, is);
     }
     if (this.history.clock.high(second.life, second.arrivedMs) < first.againLowMs) {
       throw new Violation(`${is}, before its delay was over`);
@@ -163,6 +182,21 @@ export class DeliveryOracle {
       throw new Violation(`${is}, whose lease was in force`);
     }
   }
+}
+
+/** It was delivered, and not before: whatever may have taken it until then did not. */
+function isThere(message: Message, sinceMs: number): void {
+  const { maybeAckedMs, maybePurgedMs } = message;
+  if (maybeAckedMs !== undefined && maybeAckedMs < sinceMs) message.maybeAckedMs = undefined;
+  if (maybePurgedMs !== undefined && maybePurgedMs < sinceMs) message.maybePurgedMs = undefined;
+}
+
+/** Whether a lease that is over failed, as far as it is known. */
+function hasFailed({ over, isMaybeOver, open, session }: Lease): boolean | undefined {
+  if (over !== undefined) return over.kind === 'nack';
+  if (isMaybeOver || open !== undefined || session?.isLeaving === true) return undefined;
+  // It ran down, or its session was lost.
+  return true;
 }
 
 /** Whether a ready message has its turn before one that was delivered. */

@@ -103,11 +103,21 @@ export class History {
     if (lease.isDoubtful || lease.isMaybeOver || lease.over !== undefined) return false;
     const other = lease.open === open ? undefined : lease.open;
     if (other?.kind === 'nack' || other?.kind === 'release') return false;
-    if (lease.message.isMaybePurged) return false;
+    if (isMaybePurged(lease.message)) return false;
     const lowMs = open === undefined ? lease.deadlineLowMs : open.lowBefore;
     if (this.clock.high(life, nowMs) >= lowMs) return false;
     return lease.session === undefined || this.isSafe(lease.session, nowMs);
   }
+}
+
+/** Whether a purge or a deletion may have taken it, or has. */
+export function isMaybePurged({ purgesOpen, maybePurgedMs, purgedMs }: Message): boolean {
+  return purgesOpen > 0 || maybePurgedMs !== undefined || purgedMs !== undefined;
+}
+
+/** Whether an ack of unknown outcome may have taken it. */
+export function isMaybeAcked({ acksOpen, maybeAckedMs }: Message): boolean {
+  return acksOpen > 0 || maybeAckedMs !== undefined;
 }
 
 /** Less for certain, by a clock that runs up to one in a thousand faster. */

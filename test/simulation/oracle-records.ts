@@ -38,11 +38,15 @@ export interface Message {
   isRefused: boolean;
   /** Acknowledged, by the receipt of this lease. */
   gone: (Told & { readonly lease: Lease }) | undefined;
-  /** Acks whose outcome is unknown. */
+  /** Acks that may still be executed. */
   acksOpen: number;
-  /** A purge or deletion that may have taken it, or has. */
-  isMaybePurged: boolean;
-  purged: Told | undefined;
+  /** An ack may have taken effect before that: no answer came, or a power cut may have undone it. */
+  maybeAckedMs: number | undefined;
+  /** Purges and deletions that may still take it. */
+  purgesOpen: number;
+  /** One of them may have taken it before that. */
+  maybePurgedMs: number | undefined;
+  purgedMs: number | undefined;
   readonly leases: Lease[];
 }
 
@@ -62,7 +66,7 @@ export interface Lease {
   deadlineLowMs: number;
   deadlineHighMs: number;
   /** Ended for certain by an answer, at that time. */
-  over: Told | undefined;
+  over: (Told & { readonly kind: SettleKind }) | undefined;
   /** Given back with a delay: not delivered again before this, in broker time. */
   againLowMs: number;
   /** Extended last. */
@@ -96,10 +100,10 @@ export interface Settle {
 
 export interface Purge {
   readonly queue: string;
-  readonly sentMs: number;
   /** What was confirmed before it was sent. */
-  readonly certain: Message[];
-  isOpen: boolean;
+  readonly certain: Set<Message>;
+  /** What else it may take: sent before its answer. */
+  readonly others: Set<Message>;
 }
 
 /** A delivery as it arrived. */
@@ -138,7 +142,10 @@ export interface OracleCounts {
   sessionsLost: number;
   acksAfterRestart: number;
   orderChecks: number;
+  failureChecks: number;
   undone: number;
+  /** At the end it cannot be told whether the message should be there. */
+  undecided: number;
 }
 
 export function emptyOracleCounts(): OracleCounts {
@@ -161,6 +168,8 @@ export function emptyOracleCounts(): OracleCounts {
     sessionsLost: 0,
     acksAfterRestart: 0,
     orderChecks: 0,
+    failureChecks: 0,
     undone: 0,
+    undecided: 0,
   };
 }

@@ -2,8 +2,15 @@
  * Acks, nacks, releases and extends: what their answers claim, held against what is known of the
  * lease. An answer that is missing leaves its outcome open.
  */
-import { type History, isLater, name, Violation } from './oracle-history.ts';
-import type { Lease, Settle, SettleKind, Told } from './oracle-records.ts';
+import {
+  type History,
+  isLater,
+  isMaybeAcked,
+  isMaybePurged,
+  name,
+  Violation,
+} from './oracle-history.ts';
+import type { Lease, Message, Settle, SettleKind, Told } from './oracle-records.ts';
 
 export class SettleOracle {
   private readonly history: History;
@@ -20,7 +27,7 @@ export class SettleOracle {
       sentMs: nowMs,
       lowMs: this.history.clock.low(life, nowMs),
       ms,
-      wasGone: message.gone !== undefined || message.purged !== undefined,
+      wasGone: message.gone !== undefined || message.purgedMs !== undefined,
       wasOver: lease.over !== undefined,
       lowBefore: lease.deadlineLowMs,
       highBefore: lease.deadlineHighMs,
@@ -57,6 +64,7 @@ export class SettleOracle {
     lease.open = undefined;
     if (history.isUndone(life, isWeak)) {
       lease.isDoubtful = true;
+      if (kind === 'ack') this.isUnknown(message, nowMs);
       return;
     }
     const told = { atMs: nowMs, isWeak };
@@ -81,8 +89,8 @@ export class SettleOracle {
       }
     } else if (code === 'GONE') {
       history.counts.goneReceipts += 1;
-      const mayBeGone = message.gone !== undefined || message.acksOpen > 0;
-      if (!mayBeGone && !message.isMaybePurged && !lease.isDoubtful) {
+      const mayBeGone = message.gone !== undefined || isMaybeAcked(message);
+      if (!mayBeGone && !isMaybePurged(message) && !lease.isDoubtful) {
         throw new Violation(`${is} but nobody took it away`);
       }
     } else {
@@ -100,8 +108,14 @@ export class SettleOracle {
   }
 
   /** No answer will come: it may have taken effect or not. */
-  lost(settle: Settle): void {
-    settle.lease.isMaybeOver = true;
+  lost({ kind, lease }: Settle, nowMs: number): void {
+    lease.isMaybeOver = true;
+    if (kind === 'ack') this.isUnknown(lease.message, nowMs);
+  }
+
+  private isUnknown(message: Message, nowMs: number): void {
+    message.acksOpen -= 1;
+    message.maybeAckedMs = nowMs;
   }
 
   private checkDone(settle: Settle): void {
@@ -132,7 +146,7 @@ export class SettleOracle {
 
   private givenBack(settle: Settle, told: Told): void {
     const { lease, kind, ms } = settle;
-    lease.over = told;
+    lease.over = { ...told, kind };
     this.history.counts[kind === 'nack' ? 'nacks' : 'releases'] += 1;
     if (kind !== 'nack' || ms === 0) return;
     lease.message.isDelayed = true;

@@ -4,9 +4,20 @@
  * open, and what was told at `write` is open again after a power cut.
  */
 import { DeliveryOracle } from './oracle-deliveries.ts';
-import { History, isLess, name, type OracleSettings, Violation } from './oracle-history.ts';
+import {
+  History,
+  isLess,
+  isMaybeAcked,
+  isMaybePurged,
+  name,
+  type OracleSettings,
+  Violation,
+} from './oracle-history.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
+import { type QueueFacts, SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
+
+export type OracleCounts = History['counts'] & SettingsOracle['counts'];
 
 export interface ProduceFacts {
   readonly queue: string;
@@ -21,12 +32,21 @@ export class Oracle {
   readonly history: History;
   readonly deliveries: DeliveryOracle;
   readonly settles: SettleOracle;
+  readonly settings: SettingsOracle;
   private readonly purges = new Set<Purge>();
 
-  constructor(settings: OracleSettings) {
+  constructor(
+    settings: OracleSettings,
+    queueDefaults: Pick<QueueFacts, 'visibilityMs' | 'durability'>,
+  ) {
     this.history = new History(settings);
+    this.settings = new SettingsOracle(queueDefaults);
     this.deliveries = new DeliveryOracle(this.history);
     this.settles = new SettleOracle(this.history);
+  }
+
+  get counts(): OracleCounts {
+    return { ...this.history.counts, ...this.settings.counts };
   }
 
   session(key: string): SessionFacts {
@@ -96,12 +116,15 @@ export class Oracle {
         isRefused: false,
         gone: undefined,
         acksOpen: 0,
-        isMaybePurged: this.isPurging(facts.queue),
-        purged: undefined,
+        maybeAckedMs: undefined,
+        purgesOpen: 0,
+        maybePurgedMs: undefined,
+        purgedMs: undefined,
         leases: [],
       };
       history.messages.set(body, message);
       history.ofQueue(facts.queue).add(message);
+      this.meetPurges(message);
       return message;
     });
   }
@@ -131,6 +154,7 @@ export class Oracle {
       throw new Violation(`${messages.length} messages got ${ids.length} IDs`);
     }
     if (!isWeak) history.hardened(asked.sentMs);
+    this.settings.produced(first.queue, asked.sentMs, nowMs);
     if (history.isUndone(answer.life, isWeak)) return;
     const told = { atMs: nowMs, isWeak };
     for (const [index, message] of messages.entries()) {
@@ -140,7 +164,8 @@ export class Oracle {
     }
   }
 
-  refused(messages: readonly Message[]): void {
+  refused(messages: readonly Message[], code: string, sentMs: number, nowMs: number): void {
+    if (code === 'PAUSED') this.settings.refusedAsPaused(messages[0]!.queue, sentMs, nowMs);
     for (const message of messages) {
       if (message.leases.length > 0) throw new Violation(`${name(message)} was refused`);
       message.isRefused = true;
@@ -153,25 +178,32 @@ export class Oracle {
     this.history.counts.unknown += messages.length;
   }
 
-  purgeSent(queue: string, nowMs: number): Purge {
-    const certain: Message[] = [];
+  purgeSent(queue: string): Purge {
+    const purge: Purge = { queue, certain: new Set(), others: new Set() };
     for (const message of this.history.ofQueue(queue)) {
-      if (message.confirmed !== undefined && message.gone === undefined) certain.push(message);
-      message.isMaybePurged = true;
+      const { confirmed } = message;
+      if (message.gone !== undefined) continue;
+      const isCertain = confirmed !== undefined && !this.history.isUndoable(confirmed);
+      (isCertain ? purge.certain : purge.others).add(message);
+      message.purgesOpen += 1;
     }
-    const purge = { queue, sentMs: nowMs, certain, isOpen: true };
     this.purges.add(purge);
     return purge;
   }
 
-  purged(purge: Purge, isDone: boolean, isWeak: boolean, life: number, nowMs: number): void {
-    this.purges.delete(purge);
-    if (!isDone || this.history.isUndone(life, isWeak)) return;
-    const told = { atMs: nowMs, isWeak };
-    for (const message of purge.certain) {
-      if (!this.history.isUndoable(message.confirmed)) message.purged ??= told;
-      this.history.counts.purged += 1;
+  /** What an operator is told is durable. */
+  purged(purge: Purge, isDone: boolean, nowMs: number): void {
+    for (const message of this.endPurge(purge)) {
+      if (!isDone) continue;
+      if (purge.certain.has(message)) message.purgedMs ??= nowMs;
+      else message.maybePurgedMs = nowMs;
     }
+    if (isDone) this.history.counts.purged += purge.certain.size;
+  }
+
+  /** No answer will come. It may have happened, and will not happen any more. */
+  purgeLost(purge: Purge, nowMs: number): void {
+    for (const message of this.endPurge(purge)) message.maybePurgedMs = nowMs;
   }
 
   /** The broker's process ended. */
@@ -183,7 +215,7 @@ export class Oracle {
       session.connection = undefined;
     }
     if (how !== 'power') return;
-    for (const message of history.messages.values()) this.undo(message);
+    for (const message of history.messages.values()) this.undo(message, nowMs);
     history.powerCut(life);
   }
 
@@ -202,19 +234,34 @@ export class Oracle {
   /** Everything was drained: nothing that was confirmed may be missing. */
   finish(): void {
     for (const message of this.history.messages.values()) {
-      const { confirmed, gone, isMaybePurged, acksOpen, leases } = message;
+      const { confirmed, gone, leases } = message;
       if (confirmed === undefined) {
         if (leases.length > 0) this.history.counts.unknownArrived += 1;
         continue;
       }
-      if (gone !== undefined || isMaybePurged || acksOpen > 0) continue;
+      if (gone !== undefined || message.purgedMs !== undefined) continue;
+      if (isMaybePurged(message) || isMaybeAcked(message)) {
+        this.history.counts.undecided += 1;
+        continue;
+      }
       throw new Violation(`${name(message)} was confirmed and is lost`);
     }
   }
 
-  private isPurging(queue: string): boolean {
-    for (const purge of this.purges) if (purge.queue === queue) return true;
-    return false;
+  private meetPurges(message: Message): void {
+    for (const purge of this.purges) {
+      if (purge.queue !== message.queue) continue;
+      purge.others.add(message);
+      message.purgesOpen += 1;
+    }
+  }
+
+  /** Returns what it may have taken. */
+  private endPurge(purge: Purge): Message[] {
+    this.purges.delete(purge);
+    const met = [...purge.certain, ...purge.others];
+    for (const message of met) message.purgesOpen -= 1;
+    return met;
   }
 
   private loseLeases(session: SessionFacts): void {
@@ -224,16 +271,15 @@ export class Oracle {
   }
 
   /** The power went: what was told at `write` and is not durable for certain may be undone. */
-  private undo(message: Message): void {
+  private undo(message: Message, nowMs: number): void {
     const { history } = this;
     if (history.isUndoable(message.confirmed)) {
       message.confirmed = undefined;
       history.counts.undone += 1;
     }
-    if (history.isUndoable(message.purged)) message.purged = undefined;
     if (history.isUndoable(message.gone)) {
       message.gone = undefined;
-      message.acksOpen += 1;
+      message.maybeAckedMs = nowMs;
       history.counts.undone += 1;
     }
     if (history.isUndoable(message.idTold)) {

@@ -84,7 +84,7 @@ export class Producer {
     if (reply.operation === ANSWER.error) {
       world.note(`${this.client.name} is refused: ${reply.code}`);
       world.expectRefusal(reply);
-      world.oracle.refused(messages);
+      world.oracle.refused(messages, reply.code, open.sentMs, world.nowMs);
       return;
     }
     if (open.timesSent > 1 && messages[0]!.id !== undefined) world.counts.retriesOfArrived += 1;

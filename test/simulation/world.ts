@@ -10,9 +10,8 @@ import { Consumer } from './consumer.ts';
 import { emptyHostCounts, Host, type HostCounts, type MakeLog, makeFileLog } from './host.ts';
 import type { Link, LinkEnd } from './link.ts';
 import { Operator, type QueueCounts } from './operator.ts';
-import { Oracle } from './oracle.ts';
+import { Oracle, type OracleCounts } from './oracle.ts';
 import { Violation } from './oracle-history.ts';
-import type { OracleCounts } from './oracle-records.ts';
 import { Producer } from './producer.ts';
 import { Scheduler } from './scheduler.ts';
 import { smallLimits } from './small-limits.ts';
@@ -60,12 +59,13 @@ export class World {
     this.counts = emptyWorldCounts();
     const isWeak = (queue: string) =>
       conditions.durability === 'write' || conditions.weakQueues.includes(queue);
-    this.oracle = new Oracle({
+    const settings = {
       releaseAfterMs: conditions.releaseAfterMs,
       sessionForgetMs: smallLimits.sessionForgetMs,
       isWeak,
       isSingleConsumer: conditions.isSingleConsumer,
-    });
+    };
+    this.oracle = new Oracle(settings, conditions);
     const makeLog = options.makeLog ?? makeFileLog;
     this.host = new Host(this.scheduler, conditions, emptyHostCounts(), makeLog);
     this.operator = new Operator(this, 'operator');
@@ -85,7 +85,7 @@ export class World {
     this.oracle.finish();
     this.host.check();
     this.host.end();
-    return { ...this.counts, ...this.host.counts, ...this.oracle.history.counts };
+    return { ...this.counts, ...this.host.counts, ...this.oracle.counts };
   }
 
   get hash(): number {
