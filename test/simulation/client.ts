@@ -9,18 +9,17 @@ import { FrameReader } from '../../src/protocol/frame-reader.ts';
 import { ANSWER } from '../../src/protocol/operations.ts';
 import { parseReply } from '../../src/protocol/parse-reply.ts';
 import { Reply } from '../../src/protocol/reply.ts';
-import {
-  type ReceiptGroup,
-  writeBye,
-  writeHello,
-  writePong,
-  writeResume,
-} from '../../src/protocol/requests.ts';
+import { writeBye, writeHello, writePong, writeResume } from '../../src/protocol/requests.ts';
 import { Walker } from '../../src/protocol/walker.ts';
 import type { Link, LinkEnd } from './link.ts';
 import { Violation } from './oracle-history.ts';
 import type { Lease, SessionFacts } from './oracle-records.ts';
+import { groupsOf } from './receipt-groups.ts';
 import type { World } from './world.ts';
+
+/** A broken connection is noticed in that time; a silent one once pings went unanswered. */
+const heardMs = 50;
+const silentMs = 45_000;
 
 /** A request that has no answer yet. */
 export interface Call {
@@ -71,6 +70,8 @@ export class Client implements LinkEnd {
   isOpen = false;
   /** It will not connect again. */
   isOver = false;
+  /** The broker has heard by then that the last connection is gone. */
+  heardGoneMs = 0;
   private helloSentMs = 0;
   private helloId = 0;
   private nextId = 1;
@@ -123,6 +124,11 @@ export class Client implements LinkEnd {
     this.flushLater();
   }
 
+  /** An open request, a subscription, is over. */
+  end(id: number): void {
+    this.open.delete(id);
+  }
+
   /** The network breaks. */
   cutOff(): void {
     this.link?.cutOff();
@@ -136,7 +142,7 @@ export class Client implements LinkEnd {
   takeOver(): void {
     const { link } = this;
     if (link === undefined || !this.isOpen) return;
-    this.loseConnection();
+    this.loseConnection(true);
     link.abandon(true);
     this.world.counts.takeovers += 1;
     this.connect();
@@ -146,14 +152,21 @@ export class Client implements LinkEnd {
   vanish(isSilent: boolean): void {
     const { link } = this;
     this.isOver = true;
-    this.loseConnection();
+    const life = isSilent ? undefined : link?.life;
+    this.loseConnection(isSilent);
+    if (this.session !== undefined) this.world.oracle.gone(this.session, life, this.heardGoneMs);
     link?.abandon(isSilent);
     this.loseCalls(() => true);
   }
 
   /** Says goodbye. What it holds is given back. */
   bye(): void {
-    if (this.session !== undefined) this.world.oracle.leaving(this.session);
+    const { oracle, nowMs } = this.world;
+    this.heardGoneMs = nowMs + silentMs;
+    if (this.session !== undefined) {
+      oracle.leaving(this.session);
+      oracle.gone(this.session, undefined, this.heardGoneMs);
+    }
     writeBye(this.writer, this.nextId++);
     this.flush();
     this.isOver = true;
@@ -244,7 +257,12 @@ export class Client implements LinkEnd {
   private resume(): void {
     const held = this.events.held();
     const id = this.nextId++;
-    const call: Call = { isSequenced: false, write: () => {}, answered: () => {}, lost: () => {} };
+    const call: Call = {
+      isSequenced: false,
+      write: () => {},
+      answered: () => this.world.oracle.liveness.resumed(this.session!),
+      lost: () => {},
+    };
     const now = { sentMs: this.world.nowMs, life: this.life };
     this.open.set(id, { call, id, sequence: undefined, ...now, timesSent: 1 });
     writeResume(this.writer, id, groupsOf(held));
@@ -259,7 +277,8 @@ export class Client implements LinkEnd {
     this.flushLater();
   }
 
-  private loseConnection(): void {
+  private loseConnection(isSilent = false): void {
+    this.heardGoneMs = this.world.nowMs + (isSilent ? silentMs : heardMs);
     this.link = undefined;
     this.isOpen = false;
     if (this.session !== undefined) this.world.oracle.away(this.session, this.world.nowMs);
@@ -288,14 +307,4 @@ export class Client implements LinkEnd {
     const bytes = this.writer.take();
     this.link?.write(bytes);
   }
-}
-
-export function groupsOf(leases: readonly Lease[]): ReceiptGroup[] {
-  const groups = new Map<string, { id: number; token: number }[]>();
-  for (const { id, message, token } of leases) {
-    const receipts = groups.get(message.queue) ?? [];
-    receipts.push({ id, token });
-    groups.set(message.queue, receipts);
-  }
-  return [...groups].map(([queue, receipts]) => ({ queue, receipts }));
 }

@@ -17,6 +17,9 @@ export interface Conditions {
   readonly killMs: number;
   readonly powerMs: number;
   readonly stopMs: number;
+  readonly diskFaultMs: number;
+  readonly fullDiskMs: number;
+  readonly fenceMs: number;
   readonly crashInStartChance: number;
   readonly cutOffMs: number;
   readonly vanishMs: number;
@@ -26,6 +29,7 @@ export interface Conditions {
   readonly wallJumpMs: number;
   readonly operatorMs: number;
   readonly strictDirectory: boolean;
+  readonly reserve: boolean;
 
   readonly syncMs: number;
   readonly slowChance: number;
@@ -69,7 +73,10 @@ export function drawConditions(random: Random): Conditions {
     isSingleConsumer,
     killMs: sometimes(0.6, 400, 3000),
     powerMs: sometimes(0.6, 400, 3000),
-    stopMs: sometimes(0.3, 1000, 4000),
+    stopMs: sometimes(0.5, 500, 3000),
+    diskFaultMs: sometimes(0.3, 500, 3000),
+    fullDiskMs: sometimes(0.25, 500, 3000),
+    fenceMs: sometimes(0.25, 500, 3000),
     crashInStartChance: random.pick([0, 0.2, 0.5]),
     cutOffMs: sometimes(0.6, 100, 2000),
     vanishMs: sometimes(0.4, 300, 3000),
@@ -79,6 +86,7 @@ export function drawConditions(random: Random): Conditions {
     wallJumpMs: sometimes(0.3, 300, 3000),
     operatorMs: sometimes(0.4, 100, 2000),
     strictDirectory: random.chance(0.5),
+    reserve: random.chance(0.6),
     syncMs: random.pick([0.2, 2, 10, 30]),
     slowChance: random.pick([0, 0.02]),
     readMs: random.pick([0.1, 2, 15]),

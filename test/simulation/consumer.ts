@@ -14,10 +14,13 @@ import {
   writeReceive,
   writeRelease,
   writeSubscribe,
+  writeUnsubscribe,
 } from '../../src/protocol/requests.ts';
-import { type Call, Client, groupsOf, type OpenCall } from './client.ts';
+import { type Call, Client } from './client.ts';
 import { Violation } from './oracle-history.ts';
+import type { Taker } from './oracle-liveness.ts';
 import type { Lease, Settle, SettleKind } from './oracle-records.ts';
+import { groupedAs, groupsOf, groupsWith } from './receipt-groups.ts';
 import type { World } from './world.ts';
 
 const creditMax = 10;
@@ -37,7 +40,7 @@ export class Consumer {
   private readonly held = new Set<Lease>();
   /** To be acknowledged with the next receive. */
   private readonly finished: Lease[] = [];
-  private subscription: OpenCall | undefined;
+  private subscription: { readonly id: number; readonly taker: Taker } | undefined;
   /** Credit given and not used up, and when it was sent: a delivery is not made before. */
   private grants: { readonly sentMs: number; messages: number }[] = [];
   private subscribedMs = 0;
@@ -54,9 +57,10 @@ export class Consumer {
     });
   }
 
-  /** Asks for nothing more, and gives up what it holds. */
+  /** Asks for nothing more. */
   stop(): void {
     this.isStopped = true;
+    if (this.subscription !== undefined && this.client.isOpen) this.unsubscribe(this.subscription);
   }
 
   private ask(): void {
@@ -82,32 +86,68 @@ export class Consumer {
       queues: world.conditions.isSingleConsumer ? options.queues : random.shuffle(options.queues),
       messagesMax: options.isDraining ? 30 : random.pick([1, 3, 30]),
       bytesMax: random.pick([0, 0, 500]),
-      waitMs: options.isDraining ? 400 : random.pick([0, 50, 700]),
+      waitMs: options.isDraining ? 2000 : random.pick([0, 50, 700]),
       visibilityMs,
       detached: options.detached,
       acks: acks.length === 0 ? undefined : groupsOf(acks),
     };
     const settles = this.begin('ack', acks, 0);
     const groups = groupedAs(acks, settles);
+    const taker = this.taker(fields.queues, visibilityMs);
     const call: Call = {
       isSequenced: acks.length > 0,
       write: (writer, id, sequence) => writeReceive(writer, id, { ...fields, sequence }),
       answered: (reply, open) => {
         this.isWaiting = false;
+        world.oracle.liveness.answered(taker);
+        if (reply.operation === ANSWER.deliveries) world.oracle.liveness.came(taker, world.nowMs);
         this.acknowledged(reply, groups);
         this.received(reply, { visibilityMs, atMs: open.sentMs });
-        if (reply.operation === ANSWER.deliveries && fields.waitMs === 0) {
-          world.oracle.deliveries.noneLeft(fields.queues[0]!, open.sentMs, reply.deliveries.count);
+        const isEmpty = reply.operation === ANSWER.deliveries && reply.deliveries.count === 0;
+        if (isEmpty && fields.waitMs === 0) {
+          world.oracle.deliveries.noneLeft(fields.queues[0]!, open.sentMs);
         }
         this.askSoon();
       },
-      resent: () => this.resent(settles),
+      resent: () => {
+        this.resent(settles);
+        world.oracle.liveness.broken(taker, world.nowMs);
+        taker.life = client.life;
+        taker.sentMs = world.nowMs;
+        world.oracle.liveness.asked(taker);
+      },
       lost: () => {
         this.isWaiting = false;
+        world.oracle.liveness.broken(taker, client.heardGoneMs);
         this.lost(settles);
       },
     };
     client.send(call);
+  }
+
+  private taker(queues: readonly string[], visibilityMs: number | undefined): Taker {
+    const { world, client, options } = this;
+    const session = options.detached ? undefined : client.session;
+    const taker = { queues, session, visibilityMs, life: client.life, sentMs: world.nowMs };
+    world.oracle.liveness.asked(taker);
+    return taker;
+  }
+
+  private unsubscribe({ id, taker }: { id: number; taker: Taker }): void {
+    const { world, client } = this;
+    const unsubscription: Call = {
+      isSequenced: false,
+      write: (writer, own) => writeUnsubscribe(writer, own, id),
+      answered: (reply) => {
+        if (reply.operation !== ANSWER.ok) throw new Violation(`no unsubscribe: ${reply.code}`);
+        world.counts.unsubscribes += 1;
+        client.end(id);
+        world.oracle.liveness.answered(taker);
+        this.subscription = undefined;
+      },
+      lost: () => {},
+    };
+    client.send(unsubscription);
   }
 
   private subscribe(): void {
@@ -122,23 +162,26 @@ export class Consumer {
       visibilityMs,
       detached: options.detached,
     };
+    const taker = this.taker(options.queues, visibilityMs);
     const call: Call = {
       isSequenced: false,
       isSubscription: true,
       write: (writer, id) => writeSubscribe(writer, id, fields),
       answered: (reply) => {
         if (reply.operation === ANSWER.deliveries) this.pushed(reply, visibilityMs);
-        else if (reply.operation !== ANSWER.ok) this.ended(reply);
+        else if (reply.operation !== ANSWER.ok) this.ended(reply, taker);
       },
       lost: () => {
         this.subscription = undefined;
+        world.oracle.liveness.broken(taker, client.heardGoneMs);
       },
     };
-    this.subscription = client.send(call);
+    this.subscription = { id: client.send(call).id, taker };
   }
 
-  private ended(reply: Reply): void {
+  private ended(reply: Reply, taker: Taker): void {
     this.subscription = undefined;
+    this.world.oracle.liveness.answered(taker);
     this.world.expectRefusal(reply);
     this.askSoon();
   }
@@ -339,24 +382,4 @@ export class Consumer {
       else oracle.refused(settle, code, client.life, world.nowMs);
     }
   }
-}
-
-interface SettleGroup {
-  readonly queue: string;
-  readonly receipts: { id: number; token: number }[];
-  readonly of: Lease[];
-}
-
-/** The leases of each queue. */
-function groupsWith(leases: readonly Lease[]): SettleGroup[] {
-  return groupsOf(leases).map(({ queue, receipts }) => ({
-    queue,
-    receipts: [...receipts],
-    of: leases.filter(({ message }) => message.queue === queue),
-  }));
-}
-
-/** The requests in the order in which their receipts stand on the wire. */
-function groupedAs(leases: readonly Lease[], settles: readonly Settle[]): Settle[][] {
-  return groupsWith(leases).map(({ of }) => of.map((lease) => settles[leases.indexOf(lease)]!));
 }

@@ -2,15 +2,18 @@
  * The machine on which the broker runs: a disk that outlives every process, and one life of the
  * broker after the other, each with the real broker and file log over the simulated world.
  */
-import { Broker } from '../../src/broker/broker.ts';
+import { Broker, type BrokerEnd } from '../../src/broker/broker.ts';
 import type { Connection } from '../../src/broker/connection.ts';
 import type { Runtime } from '../../src/broker/runtime.ts';
 import { FileLog, type FileLogOptions } from '../../src/log/file-log.ts';
 import type { Log, OpenReport } from '../../src/log/log.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import type { Conditions } from './conditions.ts';
+import { type DiskFault, strikeOnce } from './disk-faults.ts';
+import { faultCounts, type HostCounts } from './host-counts.ts';
 import { insideOf } from './inside.ts';
 import { Link, type LinkEnd } from './link.ts';
+import { Violation } from './oracle-history.ts';
 import type { Scheduler } from './scheduler.ts';
 import { smallSizes } from './small-limits.ts';
 import { type Operation, SimulatedStorage } from './storage.ts';
@@ -19,36 +22,19 @@ export type MakeLog = (storage: SimulatedStorage, options: FileLogOptions) => Lo
 
 export const makeFileLog: MakeLog = (storage, options) => new FileLog(storage, options);
 
-/** How often what happened; the names are printed. */
-export interface HostCounts {
-  starts: number;
-  kills: number;
-  powerCuts: number;
-  crashesInStart: number;
-  cleanStops: number;
-  tornTailsCut: number;
-  segmentsCompacted: number;
-  bytesCompacted: number;
-  fetchesFromDisk: number;
-  wallJumps: number;
-}
-
-export function emptyHostCounts(): HostCounts {
-  return {
-    starts: 0,
-    kills: 0,
-    powerCuts: 0,
-    crashesInStart: 0,
-    cleanStops: 0,
-    tornTailsCut: 0,
-    segmentsCompacted: 0,
-    bytesCompacted: 0,
-    fetchesFromDisk: 0,
-    wallJumps: 0,
-  };
-}
-
 const wallStartMs = 1_700_000_000_000;
+/** A broker whose disk failed, or that lost its directory, must end in that time. */
+const endMs = 2000;
+
+/** What the world is told of a life. */
+export interface LifeListener {
+  /** It accepts connections. */
+  listening(): void;
+  /** The process ended by itself, as told to or as it must. */
+  over(how: 'stopped' | 'failed'): void;
+  /** It should not have ended like this, or should have and did not. */
+  wrong(error: Error): void;
+}
 
 export class Host {
   readonly counts: HostCounts;
@@ -64,6 +50,12 @@ export class Host {
   private storage: SimulatedStorage;
   private links = new Set<Link>();
   private wallOffsetMs = 0;
+  /** What another process finds that took the directory away from this life. */
+  private successor: SimulatedStorage | undefined;
+  /** A life that may end by itself, since its disk failed or is full. */
+  private mayFail = false;
+  private isStopping = false;
+  private listener: LifeListener | undefined;
   private interruption: { operation: Operation; act: () => void } | undefined;
 
   constructor(
@@ -88,10 +80,12 @@ export class Host {
     });
   }
 
-  /** Begins a life; `listening` is called when it accepts connections. */
-  start(listening: () => void, failed: (error: Error) => void): void {
+  start(listener: LifeListener): void {
     const { scheduler, conditions } = this;
     this.life += 1;
+    this.listener = listener;
+    this.isStopping = false;
+    this.mayFail = this.isFull;
     this.beganMs = scheduler.nowMs;
     const { life } = this;
     const log = this.makeLog(this.storage, {
@@ -99,7 +93,8 @@ export class Host {
       segmentBytes: conditions.segmentBytes,
       tailCacheBytes: conditions.tailCacheBytes,
       readCacheBytes: conditions.readCacheBytes,
-      reserve: false,
+      reserve: conditions.reserve,
+      fence: () => this.owns(life),
       salt: () => scheduler.random.uint32(),
     });
     const broker = new Broker(log, this.runtimeOf(life), {
@@ -112,17 +107,106 @@ export class Host {
       },
     });
     scheduler.note(`life ${life} starts`);
-    const begun = broker.start().then((report) => {
-      if (this.life !== life) return;
-      this.noteStart(broker, report);
-      listening();
+    const lived = broker.start().then((report) => {
+      if (this.life === life) {
+        this.noteStart(broker, report);
+        listener.listening();
+      }
+      return broker.ended;
     });
-    begun.catch((error: Error) => {
-      if (this.life === life) failed(error);
+    lived.then(
+      (end) => {
+        if (this.life === life) this.ended(end);
+      },
+      (error: Error) => {
+        if (this.life !== life) return;
+        this.counts.failuresInStart += 1;
+        this.ended({ how: this.hasLostDirectory ? 'fenced' : 'failed', error });
+      },
+    );
+  }
+
+  /** The next such operation on a segment fails. */
+  breakDisk(fault: DiskFault): void {
+    const { scheduler, storage } = this;
+    strikeOnce(storage, fault, scheduler.random, () => {
+      scheduler.note(`life ${this.life} has a failed ${fault}`);
+      this.counts[faultCounts[fault]] += 1;
+      // A short write is how a disk says that it is full.
+      if (fault === 'short') this.mayFail = true;
+      else this.mustEnd(`a ${fault} failed`);
     });
-    void broker.ended.then((end) => {
-      if (end.how !== 'stopped' && this.life === life) failed(end.error);
+  }
+
+  /** The disk has room for so many bytes more, until it is emptied. */
+  fillDisk(bytes: number): void {
+    this.scheduler.note(`the disk is full but for ${bytes} bytes`);
+    this.counts.fullDisks += 1;
+    this.storage.capacity = this.storage.usedBytes + bytes;
+    this.mayFail = true;
+  }
+
+  /** There is room again, and nothing fails any more. */
+  mendDisk(): void {
+    for (const storage of [this.storage, this.successor]) {
+      if (storage === undefined) continue;
+      storage.capacity = Number.MAX_SAFE_INTEGER;
+      storage.fault = () => undefined;
+    }
+  }
+
+  /** Another process has the directory now. Returns whether this one still had it. */
+  loseDirectory(): boolean {
+    if (this.successor !== undefined) return false;
+    this.scheduler.note(`life ${this.life} has lost its directory`);
+    this.counts.directoriesLost += 1;
+    this.successor = this.storage.fork();
+    return true;
+  }
+
+  get hasLostDirectory(): boolean {
+    return this.successor !== undefined;
+  }
+
+  /** Whether the disk was full at any time, or seemed to be. */
+  get wasFull(): boolean {
+    return this.counts.fullDisks + this.counts.shortWrites > 0;
+  }
+
+  private get isFull(): boolean {
+    return this.storage.capacity < Number.MAX_SAFE_INTEGER;
+  }
+
+  private owns(life: number): boolean {
+    if (this.life !== life || this.successor === undefined) return true;
+    this.mustEnd('its directory is lost');
+    return false;
+  }
+
+  private mustEnd(why: string): void {
+    const { scheduler, life } = this;
+    this.mayFail = true;
+    scheduler.after(endMs, () => {
+      if (this.life === life) this.listener!.wrong(new Violation(`it goes on, although ${why}`));
     });
+  }
+
+  private ended(end: BrokerEnd): void {
+    const { counts, listener, scheduler } = this;
+    if (end.how === 'stopped') {
+      const isCut = scheduler.random.chance(0.4);
+      counts.cleanStops += 1;
+      if (isCut) counts.powerCutsAfterStop += 1;
+      this.next(isCut ? 'power' : 'kill');
+      listener!.over('stopped');
+    } else if (!this.mayFail || !isOfFault(end)) {
+      listener!.wrong(end.error);
+    } else {
+      scheduler.note(`life ${this.life} ends: ${end.how}`);
+      counts[countOf(end)] += 1;
+      this.next('kill');
+      listener!.over('failed');
+    }
   }
 
   /** A connection to the life that listens, or undefined. */
@@ -150,11 +234,20 @@ export class Host {
   }
 
   crash(how: 'kill' | 'power'): void {
+    const { counts } = this;
+    const isKill = how === 'kill';
     this.scheduler.note(`life ${this.life} ends: ${how}`);
-    if (this.broker === undefined) this.counts.crashesInStart += 1;
-    this.counts[how === 'kill' ? 'kills' : 'powerCuts'] += 1;
+    if (this.broker === undefined) counts[isKill ? 'killsInStart' : 'powerCutsInStart'] += 1;
+    if (this.isStopping) counts.crashesInStop += 1;
+    counts[isKill ? 'kills' : 'powerCuts'] += 1;
+    this.next(how);
+  }
+
+  /** The process is gone; the storage is what the next one finds. */
+  private next(how: 'kill' | 'power'): void {
     this.endLife();
-    this.storage = this.storage.crash(how);
+    this.storage = (this.successor ?? this.storage).crash(how);
+    this.successor = undefined;
   }
 
   /** Does something while the next such operation of the disk is under way. */
@@ -162,18 +255,13 @@ export class Host {
     this.interruption = { operation, act };
   }
 
-  /** A clean stop; `stopped` is called when the process is over. */
-  stop(stopped: () => void): void {
+  /** Asks for a clean stop. */
+  stop(): void {
     const { broker, life } = this;
     if (broker === undefined) return;
     this.scheduler.note(`life ${life} is told to stop`);
-    void broker.stop().then(() => {
-      if (this.life !== life) return;
-      this.counts.cleanStops += 1;
-      this.endLife();
-      this.storage = this.storage.crash('kill');
-      stopped();
-    });
+    this.isStopping = true;
+    void broker.stop();
   }
 
   jumpWall(ms: number): void {
@@ -252,4 +340,20 @@ export class Host {
     const slowness = random.chance(slowChance) ? 30 : 1;
     return mean * slowness * (0.2 + 1.6 * random.fraction());
   }
+}
+
+type Failure = Exclude<BrokerEnd, { how: 'stopped' }>;
+
+/** Whether it is of what was done to it, and no damage or defect that comes with it. */
+function isOfFault({ how, error }: Failure): boolean {
+  return how === 'fenced' || isFull(error) || error.message.includes('simulated');
+}
+
+function countOf({ how, error }: Failure): 'fencedEnds' | 'fullDiskEnds' | 'failedEnds' {
+  if (how === 'fenced') return 'fencedEnds';
+  return isFull(error) ? 'fullDiskEnds' : 'failedEnds';
+}
+
+function isFull({ name, message }: Error): boolean {
+  return name === 'NoSpaceError' || message.includes('ENOSPC');
 }

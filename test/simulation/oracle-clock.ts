@@ -33,6 +33,11 @@ export class OracleClock {
     return timeMs + scaled(ms - sentMs, drift) + roundingMs;
   }
 
+  /** Whether anybody was greeted in that life. */
+  knows(life: number): boolean {
+    return this.tellings.has(life);
+  }
+
   private of(life: number): Telling {
     const telling = this.tellings.get(life);
     if (telling === undefined) throw new Error(`nobody was greeted in life ${life}`);

@@ -21,6 +21,7 @@ export class DeliveryOracle {
 
   arrived(facts: DeliveryFacts, nowMs: number): Lease {
     const { history } = this;
+    history.checkOwner(facts.life, facts.askedMs);
     const message = this.find(facts, nowMs);
     const lease: Lease = {
       message,
@@ -36,6 +37,7 @@ export class DeliveryOracle {
       deadlineHighMs: history.clock.high(facts.life, nowMs) + facts.visibilityMs,
       over: undefined,
       againLowMs: 0,
+      againHighMs: 0,
       extended: undefined,
       isMaybeOver: false,
       isDoubtful: history.isUndone(facts.life, history.settings.isWeak(message.queue)),
@@ -67,9 +69,8 @@ export class DeliveryOracle {
     }
   }
 
-  /** A receive that does not wait got so many. */
-  noneLeft(queue: string, askedMs: number, count: number): void {
-    if (count > 0) return;
+  /** A receive that does not wait got nothing. */
+  noneLeft(queue: string, askedMs: number): void {
     for (const message of this.readySince(queue, askedMs)) {
       throw new Violation(`nothing came, while ${name(message)} was ready`);
     }

@@ -15,6 +15,8 @@ import {
 export interface OracleSettings {
   readonly releaseAfterMs: number;
   readonly sessionForgetMs: number;
+  /** From due to delivered, where nothing hinders. */
+  readonly slackMs: number;
   /** Whether confirmations of this queue may be at `write`. */
   readonly isWeak: (queue: string) => boolean;
   readonly isSingleConsumer: boolean;
@@ -38,6 +40,7 @@ export class History {
   /** What was told at `write` up to this time is durable by now. */
   private hardenedMs = -1;
   private cutLife = -1;
+  private readonly lostMs = new Map<number, number>();
   /** Whether each queue has one consumer: then order can be checked. */
   isSingleConsumer: boolean;
 
@@ -54,6 +57,18 @@ export class History {
   /** The power went in that life. What it told at `write` may also arrive later. */
   powerCut(life: number): void {
     this.cutLife = life;
+  }
+
+  /** Another process has the directory of that life from now on: it may confirm nothing any more. */
+  lostDirectory(life: number, nowMs: number): void {
+    this.lostMs.set(life, nowMs);
+  }
+
+  /** A life did what was asked for then. */
+  checkOwner(life: number, sentMs: number): void {
+    const lostMs = this.lostMs.get(life);
+    if (lostMs === undefined || sentMs <= lostMs) return;
+    throw new Violation(`life ${life} went on at ${sentMs}, without its directory since ${lostMs}`);
   }
 
   /** Whether what a life tells now may have been undone already. */

@@ -13,6 +13,9 @@ export interface SessionFacts {
   connection: { readonly brokenMs: number | undefined } | undefined;
   /** Since when the broker may know of no connection, where the client has none. */
   awayMs: number | undefined;
+  /** Its client will never come back, which the broker knew then, in that life. */
+  goneSince: { readonly life: number; readonly ms: number } | undefined;
+  isGone: boolean;
   readonly leases: Set<Lease>;
 }
 
@@ -30,6 +33,8 @@ export interface Message {
   /** In broker time: not produced before. */
   producedLowMs: number;
   readonly delayMs: number;
+  /** In broker time: if nobody took it, it was ready by then. */
+  dueHighMs: number;
   /** Not ready at once, when produced or given back. */
   isDelayed: boolean;
   id: number | undefined;
@@ -69,6 +74,8 @@ export interface Lease {
   over: (Told & { readonly kind: SettleKind }) | undefined;
   /** Given back with a delay: not delivered again before this, in broker time. */
   againLowMs: number;
+  /** Ready again by then, in broker time. */
+  againHighMs: number;
   /** Extended last. */
   extended: Told | undefined;
   /** It may have ended by something other than its deadline. */

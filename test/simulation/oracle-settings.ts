@@ -39,8 +39,8 @@ export class SettingsOracle {
   /** How the queue may have been before the open change was sent. */
   private before: QueueFacts[] = [];
 
-  constructor(defaults: Pick<QueueFacts, 'visibilityMs' | 'durability'>) {
-    this.defaults = { ...defaults, isProducePaused: false, isReceivePaused: false };
+  constructor({ visibilityMs, durability }: Pick<QueueFacts, 'visibilityMs' | 'durability'>) {
+    this.defaults = { visibilityMs, durability, isProducePaused: false, isReceivePaused: false };
   }
 
   /** From now on it may have happened, or not yet. */

@@ -34,6 +34,7 @@ export class SettleOracle {
     };
     lease.open = settle;
     if (kind === 'ack') message.acksOpen += 1;
+    if (kind === 'nack') lease.againHighMs = Number.POSITIVE_INFINITY;
     if (kind === 'extend') {
       lease.deadlineLowMs = Math.min(lease.deadlineLowMs, settle.lowMs + ms);
       lease.deadlineHighMs = Number.POSITIVE_INFINITY;
@@ -60,6 +61,7 @@ export class SettleOracle {
     else if (!history.settings.isWeak(message.queue)) {
       throw new Violation(`${kind} of ${name(message)} was confirmed at write`);
     }
+    history.checkOwner(life, settle.sentMs);
     this.checkDone(settle);
     lease.open = undefined;
     if (history.isUndone(life, isWeak)) {
@@ -71,7 +73,7 @@ export class SettleOracle {
     if (kind === 'ack' && life > lease.life) history.counts.acksAfterRestart += 1;
     if (kind === 'ack') this.acked(settle, told);
     else if (kind === 'extend') this.extended(settle, told, life);
-    else this.givenBack(settle, told);
+    else this.givenBack(settle, told, life);
   }
 
   /** It was refused with a code for this receipt. */
@@ -104,6 +106,7 @@ export class SettleOracle {
     lease.open = undefined;
     lease.deadlineLowMs = settle.lowBefore;
     lease.deadlineHighMs = settle.highBefore;
+    lease.againHighMs = 0;
     if (kind === 'ack') lease.message.acksOpen -= 1;
   }
 
@@ -144,10 +147,11 @@ export class SettleOracle {
     this.history.counts.acks += 1;
   }
 
-  private givenBack(settle: Settle, told: Told): void {
+  private givenBack(settle: Settle, told: Told, life: number): void {
     const { lease, kind, ms } = settle;
     lease.over = { ...told, kind };
     this.history.counts[kind === 'nack' ? 'nacks' : 'releases'] += 1;
+    lease.againHighMs = this.history.clock.high(life, told.atMs) + ms;
     if (kind !== 'nack' || ms === 0) return;
     lease.message.isDelayed = true;
     if (!told.isWeak) {

@@ -13,11 +13,12 @@ import {
   type OracleSettings,
   Violation,
 } from './oracle-history.ts';
+import { LivenessOracle } from './oracle-liveness.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
 import { type QueueFacts, SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
 
-export type OracleCounts = History['counts'] & SettingsOracle['counts'];
+export type OracleCounts = History['counts'] & SettingsOracle['counts'] & LivenessOracle['counts'];
 
 export interface ProduceFacts {
   readonly queue: string;
@@ -33,6 +34,7 @@ export class Oracle {
   readonly deliveries: DeliveryOracle;
   readonly settles: SettleOracle;
   readonly settings: SettingsOracle;
+  readonly liveness: LivenessOracle;
   private readonly purges = new Set<Purge>();
 
   constructor(
@@ -41,12 +43,13 @@ export class Oracle {
   ) {
     this.history = new History(settings);
     this.settings = new SettingsOracle(queueDefaults);
+    this.liveness = new LivenessOracle(this.history, this.settings, settings.slackMs);
     this.deliveries = new DeliveryOracle(this.history);
     this.settles = new SettleOracle(this.history);
   }
 
   get counts(): OracleCounts {
-    return { ...this.history.counts, ...this.settings.counts };
+    return { ...this.history.counts, ...this.settings.counts, ...this.liveness.counts };
   }
 
   session(key: string): SessionFacts {
@@ -54,7 +57,13 @@ export class Oracle {
     if (known !== undefined) return known;
     const leases = new Set<Lease>();
     const state = { isKnown: false, isLeaving: false, connection: undefined, awayMs: undefined };
-    const session: SessionFacts = { key, ...state, leases };
+    const session: SessionFacts = {
+      key,
+      ...state,
+      goneSince: undefined,
+      isGone: false,
+      leases,
+    };
     this.history.sessions.set(key, session);
     return session;
   }
@@ -94,6 +103,12 @@ export class Oracle {
     session.connection = undefined;
   }
 
+  /** Its client goes for ever; the broker hears of it at `heardMs`, or (undefined) by itself. */
+  gone(session: SessionFacts, life: number | undefined, heardMs: number): void {
+    session.isGone = true;
+    if (life !== undefined) session.goneSince = { life, ms: heardMs };
+  }
+
   leaving(session: SessionFacts): void {
     session.isLeaving = true;
   }
@@ -109,6 +124,7 @@ export class Oracle {
         sentMs: nowMs,
         producedLowMs: lowMs,
         delayMs: facts.delayMs,
+        dueHighMs: Number.POSITIVE_INFINITY,
         isDelayed: facts.delayMs > 0,
         id: undefined,
         idTold: undefined,
@@ -154,12 +170,14 @@ export class Oracle {
       throw new Violation(`${messages.length} messages got ${ids.length} IDs`);
     }
     if (!isWeak) history.hardened(asked.sentMs);
+    history.checkOwner(answer.life, asked.sentMs);
     this.settings.produced(first.queue, asked.sentMs, nowMs);
     if (history.isUndone(answer.life, isWeak)) return;
     const told = { atMs: nowMs, isWeak };
     for (const [index, message] of messages.entries()) {
       history.identify(message, ids[index]!, told);
       message.confirmed = told;
+      message.dueHighMs = history.clock.high(answer.life, nowMs) + message.delayMs;
       history.counts[isWeak ? 'confirmationsAtWrite' : 'confirmations'] += 1;
     }
   }
@@ -220,9 +238,10 @@ export class Oracle {
   }
 
   /** A life began that was to accept connections: grace counts from there. */
-  started(beganMs: number): void {
+  started(life: number, beganMs: number, nowMs: number): void {
     for (const session of this.history.sessions.values()) {
       if (session.awayMs !== undefined) session.awayMs = beganMs;
+      if (session.isGone) session.goneSince = { life, ms: nowMs };
     }
   }
 

@@ -43,6 +43,14 @@ class Inode {
   cache: Buffer = Buffer.alloc(0);
   durable: Buffer = Buffer.alloc(0);
   pending: Change[] = [];
+
+  copy(): Inode {
+    const copy = new Inode();
+    copy.cache = Buffer.from(this.cache);
+    copy.durable = Buffer.from(this.durable);
+    copy.pending = [...this.pending];
+    return copy;
+  }
 }
 
 type DirectoryChange =
@@ -172,6 +180,26 @@ export class SimulatedStorage implements Storage {
       next.load(new Map([[name, bytes]]));
     }
     return next;
+  }
+
+  /** The storage as another process sees it now, which does not see what is done here from now on. */
+  fork(): SimulatedStorage {
+    const copies = new Map<Inode, Inode>();
+    const copyOf = (inode: Inode): Inode => {
+      const copy = copies.get(inode) ?? inode.copy();
+      copies.set(inode, copy);
+      return copy;
+    };
+    const named = (names: Map<string, Inode>) =>
+      new Map([...names].map(([name, inode]) => [name, copyOf(inode)]));
+    const fork = new SimulatedStorage(this.#options);
+    fork.capacity = this.capacity;
+    fork.#names = named(this.#names);
+    fork.#durableNames = named(this.#durableNames);
+    fork.#pendingNames = this.#pendingNames.map((change) =>
+      change.kind === 'unlink' ? change : { ...change, inode: copyOf(change.inode) },
+    );
+    return fork;
   }
 
   /** Used by the files: one operation on `name`. */

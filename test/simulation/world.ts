@@ -7,7 +7,9 @@ import type { Reply } from '../../src/protocol/reply.ts';
 import { type Random, seededRandom } from '../support/random.ts';
 import { type Conditions, drawConditions } from './conditions.ts';
 import { Consumer } from './consumer.ts';
-import { emptyHostCounts, Host, type HostCounts, type MakeLog, makeFileLog } from './host.ts';
+import { diskFaults } from './disk-faults.ts';
+import { Host, type MakeLog, makeFileLog } from './host.ts';
+import { emptyHostCounts, type HostCounts } from './host-counts.ts';
 import type { Link, LinkEnd } from './link.ts';
 import { Operator, type QueueCounts } from './operator.ts';
 import { Oracle, type OracleCounts } from './oracle.ts';
@@ -31,7 +33,11 @@ export interface WorldCounts {
   retriesAnswered: number;
   retriesOfArrived: number;
   severalRuns: number;
+  unsubscribes: number;
 }
+
+/** The reserve is made again in that time, once there is room. */
+const mendedMs = 3000;
 
 const passing = new Set(['DRAINING', 'PAUSED', 'QUEUE_DELETED', 'QUEUE_NOT_FOUND', 'QUEUE_EXISTS']);
 
@@ -62,6 +68,7 @@ export class World {
     const settings = {
       releaseAfterMs: conditions.releaseAfterMs,
       sessionForgetMs: smallLimits.sessionForgetMs,
+      slackMs: slackMsOf(conditions),
       isWeak,
       isSingleConsumer: conditions.isSingleConsumer,
     };
@@ -114,7 +121,8 @@ export class World {
 
   /** A request was refused; only some reasons are right ones. */
   expectRefusal(reply: Reply): void {
-    if (!passing.has(reply.code)) throw new Violation(`refused: ${reply.code}, ${reply.message}`);
+    const isRight = passing.has(reply.code) || (reply.code === 'DISK_FULL' && this.host.wasFull);
+    if (!isRight) throw new Violation(`refused: ${reply.code}, ${reply.message}`);
   }
 
   private async go(isDone: () => boolean, limitMs: number): Promise<boolean> {
@@ -125,23 +133,29 @@ export class World {
 
   private start(): void {
     const { host, random, conditions } = this;
-    host.start(
-      () => this.oracle.started(host.beganMs),
-      (error) => {
+    host.start({
+      listening: () => this.oracle.started(host.life, host.beganMs, this.nowMs),
+      over: (how) => this.lifeIsOver(how === 'stopped' ? 'stop' : 'kill'),
+      wrong: (error) => {
         this.failure ??= error;
       },
-    );
+    });
     if (!this.isChaos || !random.chance(conditions.crashInStartChance)) return;
     const { life } = host;
     this.after(random.fraction() * 20 * conditions.syncMs, () => {
-      if (this.isChaos && host.life === life && host.broker === undefined) this.crash('power');
+      if (!this.isChaos || host.life !== life || host.broker !== undefined) return;
+      this.crash(random.pick(['kill', 'power', 'power']));
     });
   }
 
   private crash(how: 'kill' | 'power'): void {
-    const { life } = this.host;
     this.host.crash(how);
-    this.oracle.stopped(how, life, this.nowMs);
+    this.lifeIsOver(how);
+  }
+
+  /** The host counts on: the life that is over is the one before. */
+  private lifeIsOver(how: 'kill' | 'power' | 'stop'): void {
+    this.oracle.stopped(how, this.host.life - 1, this.nowMs);
     this.after(this.random.integer(0, 200), () => this.start());
   }
 
@@ -155,12 +169,30 @@ export class World {
     else host.during(random.pick(['sync', 'sync', 'sync', 'syncDir', 'unlink', 'rename']), crash);
   }
 
-  private stop(): void {
-    const { life } = this.host;
-    this.host.stop(() => {
-      this.oracle.stopped('stop', life, this.nowMs);
-      this.after(this.random.integer(0, 200), () => this.start());
+  /** Another broker takes the directory; this one goes on until it sees that, or is killed. */
+  private loseDirectory(): void {
+    const { host, oracle, random } = this;
+    const { life } = host;
+    if (host.broker === undefined || !host.loseDirectory()) return;
+    oracle.history.lostDirectory(life, this.nowMs);
+    this.after(random.integer(200, 3000), () => {
+      if (host.life === life) this.crash('kill');
     });
+  }
+
+  private fillDisk(): void {
+    const { host, random, conditions } = this;
+    const forMs = random.integer(50, 1500);
+    host.fillDisk(random.integer(0, 2 * conditions.segmentBytes));
+    this.oracle.liveness.hindered(this.nowMs + forMs + mendedMs);
+    this.after(forMs, () => host.mendDisk());
+  }
+
+  /** Sometimes an operator asks for something while the broker stops. */
+  private stop(): void {
+    const { host, operator, conditions } = this;
+    if (Number.isFinite(conditions.operatorMs)) operator.interfere();
+    host.stop();
   }
 
   private addProducer(): void {
@@ -185,7 +217,10 @@ export class World {
     const client = () => random.pick([...this.producers, ...this.consumers]).client;
     this.often(conditions.killMs, () => this.strike('kill'));
     this.often(conditions.powerMs, () => this.strike('power'));
-    this.often(conditions.stopMs, () => this.ifUp(() => this.stop()));
+    this.often(conditions.stopMs, () => this.stop());
+    this.often(conditions.diskFaultMs, () => this.host.breakDisk(random.pick(diskFaults)));
+    this.often(conditions.fullDiskMs, () => this.fillDisk());
+    this.often(conditions.fenceMs, () => this.loseDirectory());
     this.often(conditions.wallJumpMs, () => this.host.jumpWall(random.integer(-3600e3, 3600e3)));
     this.often(conditions.operatorMs, () => this.operator.interfere());
     this.often(conditions.cutOffMs, () => {
@@ -194,7 +229,9 @@ export class World {
     });
     this.often(conditions.stallMs, () => {
       counts.stalls += 1;
-      client().stall(random.integer(10, 2000));
+      const forMs = random.integer(10, 2000);
+      this.oracle.liveness.hindered(this.nowMs + forMs);
+      client().stall(forMs);
     });
     this.often(conditions.takeoverMs, () => client().takeOver());
     this.often(conditions.vanishMs, () => {
@@ -233,20 +270,20 @@ export class World {
     });
   }
 
-  private ifUp(act: () => void): void {
-    if (this.host.broker !== undefined) act();
-  }
-
   /** No faults any more: what is open is answered, everything is drained, the log shrinks. */
   private async rest(): Promise<void> {
+    const { host } = this;
     this.isChaos = false;
     this.note('rest');
+    host.mendDisk();
+    if (host.hasLostDirectory) this.crash('kill');
     this.oracle.manyConsumers();
     for (const producer of this.producers) producer.stop();
     for (const consumer of this.consumers) consumer.stop();
     this.operator.resumeAll();
     const hasNoneOpen = () => this.producers.every(({ client }) => client.openCalls === 0);
     if (!(await this.go(hasNoneOpen, restMs))) throw new Violation('a produce got no answer');
+    this.oracle.liveness.calm(this.nowMs);
     for (const queue of this.conditions.queues) {
       new Consumer(this, `drain-${queue}`, {
         queues: [queue],
@@ -274,6 +311,12 @@ export class World {
   }
 }
 
+/** Some operations of the disk, one after the other, and the way to the client in pieces. */
+function slackMsOf({ slowChance, syncMs, readMs, latencyMs }: Conditions): number {
+  const slowness = slowChance > 0 ? 30 : 1;
+  return 50 + 4 * slowness * 1.8 * (syncMs + readMs) + 30 * latencyMs;
+}
+
 function liveOf({ ready, inFlight, delayed }: QueueCounts): number {
   return ready + inFlight + delayed;
 }
@@ -291,5 +334,6 @@ function emptyWorldCounts(): WorldCounts {
     retriesAnswered: 0,
     retriesOfArrived: 0,
     severalRuns: 0,
+    unsubscribes: 0,
   };
 }
