@@ -8,6 +8,7 @@ import { brokerVersion } from '../broker/settings.ts';
 import { addBench } from './bench.ts';
 import { addConsume } from './consume.ts';
 import { describeFailure, EXIT, exitCodeOf } from './failure.ts';
+import { addLog } from './log.ts';
 import { addProduce } from './produce.ts';
 import { addQueues } from './queues.ts';
 import { addReceive } from './receive.ts';
@@ -23,6 +24,7 @@ const additions = [
   addConsume,
   addQueues,
   addStats,
+  addLog,
   addBench,
 ];
 

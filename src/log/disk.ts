@@ -24,11 +24,16 @@ export class Disk implements Storage {
   readonly #directoryHandle: number;
   #hasQuarantine = false;
 
-  /** Makes the directory if it is not there; its name is durable on return, whoever made it. */
-  constructor(directory: string) {
+  /**
+   * Makes the directory if it is not there; its name is durable on return, whoever made it. One
+   * that is only to be read is left as it is.
+   */
+  constructor(directory: string, use: 'write' | 'read' = 'write') {
     this.#directory = directory;
-    fs.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
-    syncParents(directory);
+    if (use === 'write') {
+      fs.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+      syncParents(directory);
+    }
     this.#directoryHandle = fs.openSync(directory, fs.constants.O_RDONLY);
   }
 

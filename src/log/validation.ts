@@ -81,6 +81,11 @@ export class Validation {
     this.#visit = visit;
   }
 
+  /** How far it has come: during a visit, the batch of the record. */
+  get chain(): Readonly<ChainEnd> {
+    return this.#findings.chain;
+  }
+
   async run(): Promise<Findings> {
     const findings = this.#findings;
     const names = await this.#storage.list();

@@ -1,0 +1,73 @@
+/**
+ * The state that a start would have, read from a log without starting: the same validation, the
+ * same replay and the same look at the clock, so that whoever asks gets the answer a start gives.
+ */
+import assert from 'node:assert';
+import type { VisitRecord } from '../log/log.ts';
+import { Segments } from '../log/segments.ts';
+import { resolveSizes } from '../log/sizes.ts';
+import type { Snapshot } from '../log/snapshot.ts';
+import { type Findings, Validation } from '../log/validation.ts';
+import type { Journal } from '../queue/journal.ts';
+import { endReplay } from '../queue/replay.ts';
+import { State } from '../queue/state.ts';
+import { BrokerTime } from './broker-time.ts';
+import { RecordReader } from './record-reader.ts';
+import { messageOverheadBytes } from './records.ts';
+import type { Runtime } from './runtime.ts';
+import { defaultSettings } from './settings.ts';
+
+export interface LogState {
+  readonly findings: Findings;
+  readonly segments: Segments;
+  readonly state: State;
+}
+
+/** Throws what a start would throw. `seen` is told of every record, after it took effect. */
+export async function readLogState(
+  snapshot: Snapshot,
+  runtime: Runtime,
+  seen: VisitRecord = () => {},
+): Promise<LogState> {
+  const sizes = resolveSizes({});
+  const segments = new Segments(snapshot);
+  const state = stateOver(liveBytesOf(segments));
+  const reader = new RecordReader(state);
+  const validation = new Validation(snapshot, segments, sizes, (...record) => {
+    reader.apply(...record);
+    seen(...record);
+  });
+  const findings = await validation.run();
+  const time = new BrokerTime(runtime, findings.chain.timeMs);
+  endReplay(state, time.now());
+  return { findings, segments, state };
+}
+
+/** A state for replay alone: nobody takes messages from it. */
+export function stateOver(journal: Journal): State {
+  const outlet = { canDeliver: refused, deliver: refused, answerEmpty: refused, end: refused };
+  return new State(defaultSettings, journal, outlet, { inMemory: refused, fetch: refused });
+}
+
+/** Replay writes nothing; it only tells what is live. */
+function liveBytesOf(segments: Segments): Journal {
+  return {
+    queueSet: refused,
+    queueDeleted: refused,
+    purged: refused,
+    produced: refused,
+    delivered: refused,
+    settled: refused,
+    returned: refused,
+    extended: refused,
+    sessionOpened: refused,
+    sessionEnded: refused,
+    answered: refused,
+    addLive: (position, bytes) => segments.addLive(position, bytes + messageOverheadBytes),
+    addDead: (position, bytes) => segments.addLive(position, -bytes - messageOverheadBytes),
+  };
+}
+
+function refused(): never {
+  return assert.fail('a log that is only read changes nothing');
+}

@@ -1,0 +1,265 @@
+/**
+ * The records of the log back to facts, the one place that knows how to read them. What becomes of
+ * a fact is its receiver's: replay changes the state, `dump` prints it.
+ */
+import assert from 'node:assert';
+import { UnknownRecordError } from '../errors.ts';
+import { Walker } from '../protocol/walker.ts';
+import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
+import type { MessageState } from '../queue/chunk.ts';
+import type { IdList } from '../queue/id-list.ts';
+import type { MessageSlice, ReturnedReason, SettledReason } from '../queue/journal.ts';
+import type { QueueSettings } from '../queue/queue.ts';
+import type { MessageSnapshot } from '../queue/relocate.ts';
+import type { QueueFact } from '../queue/replay.ts';
+import { DURABILITY_CODES, PAUSED_CODES, RECORD, REFUSED_CODES, recordVersion } from './records.ts';
+import { VarintReader } from './varint.ts';
+
+/** Positions are those of what compaction copies: a record's body, or its first message. */
+export interface Facts {
+  started(firstToken: number): void;
+  queueSet(fact: QueueFact, position: number): void;
+  queueDeleted(queue: number): void;
+  purged(queue: number, lastId: number): void;
+  produced(
+    queue: number,
+    priority: number,
+    firstId: number,
+    producedMs: number,
+    dueMs: number,
+    messages: MessageSlice,
+    position: number,
+  ): void;
+  delivered(queue: number, session: number, firstToken: number, dueMs: number, ids: IdList): void;
+  settled(queue: number, reason: SettledReason, ids: IdList): void;
+  returned(queue: number, reason: ReturnedReason, dueMs: number, ids: IdList): void;
+  extended(queue: number, dueMs: number, ids: IdList): void;
+  sessionOpened(session: number, key: string, name: string, position: number): void;
+  sessionEnded(session: number): void;
+  answered(session: number, part: AnswerPart, position: number): void;
+  restored(session: number, sequence: number, answer: RememberedAnswer): void;
+  /** `buffer` holds the message from `start` on. */
+  copied(
+    queue: number,
+    copy: MessageSnapshot,
+    position: number,
+    buffer: Buffer,
+    start: number,
+  ): void;
+}
+
+export class RecordParser {
+  private readonly facts: Facts;
+  /** Reused for the IDs of every record. */
+  private readonly ids: IdList;
+  private readonly reader = new VarintReader();
+  private readonly walker = new Walker();
+  private start = 0;
+  private position = 0;
+  /** Reused for the messages of every record. */
+  private offsets = new Uint32Array(1024);
+  private lengths = new Uint32Array(1024);
+
+  /** What each kind does, by its number. */
+  private readonly actions: Readonly<Record<number, () => void>> = {
+    [RECORD.started]: () => this.facts.started(this.reader.next()),
+    [RECORD.queueSet]: () => this.queueSet(),
+    [RECORD.queueDeleted]: () => this.facts.queueDeleted(this.reader.next()),
+    [RECORD.purged]: () => this.facts.purged(this.reader.next(), this.reader.next()),
+    [RECORD.produced]: () => this.produced(),
+    [RECORD.delivered]: () => this.delivered(),
+    [RECORD.settled]: () => this.settled(),
+    [RECORD.returned]: () => this.returned(),
+    [RECORD.extended]: () => this.extended(),
+    [RECORD.sessionOpened]: () => this.sessionOpened(),
+    [RECORD.sessionEnded]: () => this.facts.sessionEnded(this.reader.next()),
+    [RECORD.answered]: () => this.answered(),
+    [RECORD.restored]: () => this.restored(),
+    [RECORD.copied]: () => this.copied(),
+  };
+
+  constructor(facts: Facts, ids: IdList) {
+    this.facts = facts;
+    this.ids = ids;
+  }
+
+  /** Applies one record; throws `UnknownRecordError` for one that this program does not know. */
+  apply(
+    kind: number,
+    version: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    position: number,
+  ): void {
+    const act = this.actions[kind];
+    if (act === undefined || version !== recordVersion) throw new UnknownRecordError(kind, version);
+    this.reader.reset(buffer, start, end);
+    this.start = start;
+    this.position = position;
+    act();
+    if (this.reader.at > end) assert.fail(`a record of kind ${kind} says more than it holds`);
+  }
+
+  private queueSet(): void {
+    const { reader } = this;
+    const number = reader.next();
+    const name = reader.text();
+    const createdMs = reader.next();
+    const paused = PAUSED_CODES[reader.next()]!;
+    const durability = DURABILITY_CODES[reader.next()];
+    const visibilityMs = reader.next() || undefined;
+    const settings: QueueSettings = { durability, visibilityMs };
+    this.facts.queueSet({ number, name, createdMs, settings, paused }, this.position);
+  }
+
+  private produced(): void {
+    const { reader } = this;
+    const queue = reader.next();
+    const priority = reader.next();
+    const firstId = reader.next();
+    const nowMs = reader.next();
+    const dueMs = reader.next();
+    const count = reader.next();
+    const messages = this.findMessages(count);
+    const position = this.position + (messages.start - this.start);
+    this.facts.produced(queue, priority, firstId, nowMs, dueMs, messages, position);
+  }
+
+  /** Finds the messages of a slice again, as they lay in the frame. */
+  private findMessages(count: number) {
+    const { reader, walker } = this;
+    if (count > this.offsets.length) {
+      this.offsets = new Uint32Array(count);
+      this.lengths = new Uint32Array(count);
+    }
+    walker.reset(reader.buffer, reader.at, reader.end);
+    for (let index = 0; index < count; index += 1) {
+      const { at } = walker;
+      walker.skip(0);
+      this.offsets[index] = at;
+      this.lengths[index] = walker.at - at;
+    }
+    const { buffer, at: start, end } = reader;
+    return { buffer, start, end, count, first: 0, offsets: this.offsets, lengths: this.lengths };
+  }
+
+  private delivered(): void {
+    const { reader } = this;
+    const queue = reader.next();
+    const session = reader.next();
+    const firstToken = reader.next();
+    const dueMs = reader.next();
+    this.list();
+    this.facts.delivered(queue, session, firstToken, dueMs, this.ids);
+  }
+
+  private settled(): void {
+    const queue = this.reader.next();
+    const reason = this.reader.next() as SettledReason;
+    this.list();
+    this.facts.settled(queue, reason, this.ids);
+  }
+
+  private returned(): void {
+    const { reader } = this;
+    const queue = reader.next();
+    const reason = reader.next() as ReturnedReason;
+    const dueMs = reader.next();
+    this.list();
+    this.facts.returned(queue, reason, dueMs, this.ids);
+  }
+
+  private extended(): void {
+    const queue = this.reader.next();
+    const dueMs = this.reader.next();
+    this.list();
+    this.facts.extended(queue, dueMs, this.ids);
+  }
+
+  private sessionOpened(): void {
+    const { reader } = this;
+    const number = reader.next();
+    const key = reader.bytes(reader.next()).toString('hex');
+    const name = reader.text();
+    this.facts.sessionOpened(number, key, name, this.position);
+  }
+
+  private answered(): void {
+    const { reader } = this;
+    const session = reader.next();
+    const part = {
+      sequence: reader.next(),
+      operation: reader.next(),
+      complete: reader.next() === 1,
+      count: reader.next(),
+      value: reader.next(),
+      refused: this.refusals(),
+    };
+    this.facts.answered(session, part, this.position);
+  }
+
+  private restored(): void {
+    const { reader, position } = this;
+    const session = reader.next();
+    const sequence = reader.next();
+    const operation = reader.next();
+    const complete = reader.next() === 1;
+    const count = reader.next();
+    const value = reader.next();
+    const runs = Array.from({ length: reader.next() }, () => reader.next());
+    const refused = this.refusals();
+    this.facts.restored(session, sequence, {
+      operation,
+      complete,
+      count,
+      value,
+      runs: runs.length === 0 ? undefined : runs,
+      refused,
+      position,
+    });
+  }
+
+  private copied(): void {
+    const { reader } = this;
+    const queue = reader.next();
+    const id = reader.next();
+    const priority = reader.next();
+    const producedMs = reader.next();
+    const state = reader.next() as MessageState;
+    const deliveryCount = reader.next();
+    const failureCount = reader.next();
+    const session = reader.next();
+    const token = reader.next();
+    const dueMs = reader.next();
+    const length = reader.end - reader.at;
+    const counts = { deliveryCount, failureCount, session, token, dueMs };
+    const copy = { id, priority, producedMs, length, state, ...counts };
+    const position = this.position + (reader.at - this.start);
+    this.facts.copied(queue, copy, position, reader.buffer, reader.at);
+  }
+
+  /** Fills `ids`. */
+  private list(): void {
+    const { ids } = this;
+    const count = this.reader.next();
+    ids.clear();
+    let before = 0;
+    for (let index = 0; index < count; index += 1) {
+      const coded = this.reader.next();
+      before += coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
+      ids.push(before);
+    }
+  }
+
+  private refusals(): RefusedReceipt[] | undefined {
+    const count = this.reader.next();
+    if (count === 0) return undefined;
+    const refused: RefusedReceipt[] = [];
+    for (let done = 0; done < count; done += 1) {
+      const index = this.reader.next();
+      refused.push({ index, code: REFUSED_CODES[this.reader.next()]! });
+    }
+    return refused;
+  }
+}

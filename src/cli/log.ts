@@ -1,0 +1,10 @@
+/**
+ * `wonderq log`: what can be done with the log of a data directory, without a broker.
+ */
+import type { Command } from 'commander';
+import { addVerify } from './log/verify.ts';
+
+export function addLog(program: Command): void {
+  const log = program.command('log').description('look after the log of a data directory');
+  for (const add of [addVerify]) add(log);
+}

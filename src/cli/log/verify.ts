@@ -1,0 +1,120 @@
+/**
+ * `wonderq log verify`: reads the whole log as a start does, and tells what a start would do. It
+ * changes nothing, and a broker may be running.
+ */
+import type { Command } from 'commander';
+import { ClockError } from '../../broker/broker-time.ts';
+import { type LogState, readLogState } from '../../broker/log-state.ts';
+import { processRuntime } from '../../broker/runtime.ts';
+import { LogDamagedError } from '../../errors.ts';
+import { jsonLine, table, writeLine } from '../text.ts';
+import {
+  type DirectoryFlags,
+  dataDirOf,
+  quarantineOf,
+  refuseIfEmpty,
+  withDirectory,
+  withSnapshot,
+} from './directory.ts';
+import { withProgress } from './progress.ts';
+
+export function addVerify(log: Command): void {
+  withDirectory(log.command('verify'))
+    .description('read all of it and tell what a start would do; exit 0 intact, 65 damaged')
+    .option('--json', 'one object')
+    .action(verify);
+}
+
+export type Verdict = Awaited<ReturnType<typeof verdictOn>>;
+
+async function verify(flags: DirectoryFlags): Promise<void> {
+  const dataDir = dataDirOf(flags);
+  try {
+    const verdict = await verdictOn(dataDir);
+    await writeLine(flags.json ? jsonLine(verdict) : describe(verdict));
+  } catch (error) {
+    if (flags.json && (error instanceof LogDamagedError || error instanceof ClockError)) {
+      await writeLine(jsonLine(describeDamage(dataDir, error)));
+    }
+    throw error;
+  }
+}
+
+/** Throws what a start there would throw. */
+export async function verdictOn(dataDir: string) {
+  return await withSnapshot(dataDir, async (snapshot) => {
+    const beganMs = performance.now();
+    const read = await withProgress(snapshot, () => readLogState(snapshot, processRuntime));
+    await refuseIfEmpty(snapshot, dataDir);
+    return {
+      intact: true,
+      dataDir,
+      ...figuresOf(read),
+      quarantine: quarantineOf(dataDir),
+      growing: await snapshot.hasMovedOn(),
+      tookMs: Math.round(performance.now() - beganMs),
+    };
+  });
+}
+
+function figuresOf({ findings, segments, state }: LogState) {
+  const { checkpoint, torn, unused, batches, records, bytesRead, chain } = findings;
+  const queues = [...state.queuesByNumber.values()].map((queue) => ({
+    name: queue.name,
+    live: queue.live,
+    ready: queue.ready,
+    inFlight: queue.inFlight,
+    delayed: queue.delayed,
+  }));
+  queues.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    cleanStop: checkpoint?.isClean ?? true,
+    segments: segments.all.length,
+    batches,
+    records,
+    bytes: bytesRead,
+    lastBatch: chain.batch,
+    position: chain.address,
+    timeMs: chain.timeMs,
+    torn,
+    unused,
+    messages: queues.reduce((sum, { live }) => sum + live, 0),
+    sessions: state.sessions.size,
+    queues,
+  };
+}
+
+/** What is wrong, for programs. */
+function describeDamage(dataDir: string, error: LogDamagedError | ClockError) {
+  const place = error instanceof ClockError ? {} : { file: error.file, offset: error.offset };
+  return { intact: false, dataDir, ...place, what: error.message };
+}
+
+function describe(verdict: Verdict): string {
+  const { segments, batches, records, bytes, queues, messages, sessions } = verdict;
+  const lines = [
+    `intact: ${segments} segments, ${batches} batches, ${records} records, ${bytes} bytes`,
+    verdict.cleanStop ? 'the last broker stopped cleanly' : 'no clean stop since the last start',
+    ...whatAStartDoes(verdict),
+    `${queues.length} queues with ${messages} messages, ${sessions} sessions`,
+  ];
+  if (verdict.quarantine.length > 0) lines.push(`quarantine: ${verdict.quarantine.join(', ')}`);
+  if (queues.length === 0) return lines.join('\n');
+  const heads = ['QUEUE', 'LIVE', 'READY', 'IN FLIGHT', 'DELAYED'];
+  return `${lines.join('\n')}\n\n${table([heads, ...queues.map((queue) => Object.values(queue))])}`;
+}
+
+function whatAStartDoes({ growing, torn, unused }: Verdict): string[] {
+  const lines: string[] = [];
+  if (growing) lines.push('a broker is writing to it: this is the log as it was at the beginning');
+  if (torn !== undefined) {
+    const { file, offset, bytes } = torn;
+    lines.push(
+      growing
+        ? `${file}, offset ${offset}: a batch of which ${bytes} bytes were written`
+        : `torn tail, which a start cuts off and keeps: ${file}, offset ${offset}, ${bytes} bytes`,
+    );
+  }
+  if (unused.length > 0) lines.push(`without a batch, removed by a start: ${unused.join(', ')}`);
+  return lines;
+}
