@@ -46,9 +46,9 @@ export function lastBatchOffset(bytes: Buffer): number {
   return blocks(bytes).findLast((block) => block.isFirst)!.offset;
 }
 
-export function flip(bytes: Buffer, offset: number): Buffer {
+export function flip(bytes: Buffer, offset: number, mask = 0x10): Buffer {
   const result = Buffer.from(bytes);
-  result[offset]! ^= 0x10;
+  result[offset]! ^= mask;
   return result;
 }
 
