@@ -27,6 +27,8 @@ interface Owner {
   readonly startTime: string;
   readonly bootId: string;
   readonly processNamespace: string;
+  /** Of the directory that was locked: a copy of it has another one. */
+  readonly inode: string;
   /** When the directory was locked. */
   readonly since: string;
 }
@@ -199,7 +201,7 @@ function removeAbandoned(directory: string): void {
 
 function refuseIfHeld(directory: string, found: fs.BigIntStats): void {
   const owner = readOwner(directory);
-  const standing = owner === undefined ? 'unseen' : standingOf(owner);
+  const standing = owner === undefined ? 'unseen' : standingOf(owner, directory);
   if (standing === 'dead') return;
   if (standing === 'living') throw inUse(directory);
   const freeAtMs = Number(found.mtimeMs) + staleMs;
@@ -213,19 +215,25 @@ function refuseIfHeld(directory: string, found: fs.BigIntStats): void {
 
 function inUse(directory: string): DirectoryLockedError {
   const owner = readOwner(directory);
-  const isKnown = owner !== undefined && standingOf(owner) !== 'dead';
+  const isKnown = owner !== undefined && standingOf(owner, directory) !== 'dead';
   const whom = isKnown ? `process ${owner.processId} since ${owner.since}` : 'another process';
   return new DirectoryLockedError(`${directory} is in use by ${whom}`);
 }
 
-function standingOf(owner: Owner): Standing {
+function standingOf(owner: Owner, directory: string): Standing {
   const bootId = ownBootId();
   if (bootId === '' || owner.bootId !== bootId) return 'unseen';
   if (owner.processNamespace !== ownProcessNamespace()) return 'unseen';
+  // It was copied with the directory: whoever owns that one does not own this one.
+  if (owner.inode !== inodeOf(directory)) return 'dead';
   const startTime = startTimeOf(owner.processId);
   if (startTime === owner.startTime) return 'living';
   // Where `/proc` hides the processes of other users, a signal still finds them.
   return startTime === '' && isThere(owner.processId) ? 'unseen' : 'dead';
+}
+
+function inodeOf(directory: string): string {
+  return String(fs.statSync(directory, { bigint: true }).ino);
 }
 
 function isThere(processId: number): boolean {
@@ -270,7 +278,7 @@ function readIfThere(name: string): string {
 function readOwner(directory: string): Owner | undefined {
   try {
     const owner: Owner = JSON.parse(fs.readFileSync(path.join(directory, ownerName), 'utf8'));
-    const texts = [owner.startTime, owner.bootId, owner.processNamespace, owner.since];
+    const texts = [owner.startTime, owner.bootId, owner.processNamespace, owner.inode, owner.since];
     const isWhole = texts.every((text) => typeof text === 'string');
     return isWhole && Number.isSafeInteger(owner.processId) ? owner : undefined;
   } catch {
@@ -284,6 +292,7 @@ function writeOwner(directory: string): void {
     startTime: startTimeOf('self'),
     bootId: ownBootId(),
     processNamespace: ownProcessNamespace(),
+    inode: inodeOf(directory),
     since: new Date().toISOString(),
   };
   try {

@@ -1,5 +1,6 @@
 // A log directory has one owner: who is refused, who may take a lock that was left behind, and how
-// an owner notices that it is none any more. Rows E17, E20, E21 and E22 of docs/reliability.md.
+// an owner notices that it is none any more. Rows E17, E20, E21, E22 and E23 of
+// docs/reliability.md.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -12,7 +13,7 @@ import { startBroker } from '../../src/server/start-broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
-import { temporary, withTemporary } from '../support/temporary.ts';
+import { temporary } from '../support/temporary.ts';
 import { within } from '../support/within.ts';
 
 const limitMs = 60_000;
@@ -25,6 +26,7 @@ interface Record {
   startTime: string;
   bootId: string;
   processNamespace: string;
+  inode: string;
   since: string;
 }
 
@@ -51,13 +53,11 @@ function readRecord(directory: string): Record {
 }
 
 /** What a process that is alive writes: this one. */
-function livingRecord(): Promise<Record> {
-  return withTemporary(async (directory) => {
-    const lock = await DirectoryLock.acquire(directory);
-    const record = readRecord(directory);
-    await lock.release();
-    return record;
-  });
+async function livingRecord(directory: string): Promise<Record> {
+  const lock = await DirectoryLock.acquire(directory);
+  const record = readRecord(directory);
+  await lock.release();
+  return record;
 }
 
 /** A lock as another process would leave or hold it, last renewed so long ago. */
@@ -137,13 +137,19 @@ check('the name of the socket is 108 bytes for every version of Node', async (di
 });
 
 check('the lock of a dead process is taken at once', async (directory) => {
-  const record = await livingRecord();
+  const record = await livingRecord(directory);
   plant(directory, { ...record, startTime: `${Number(record.startTime) + 1}` }, 0);
   await isTaken(directory);
 });
 
+check('a lock that was copied with its directory is taken at once', async (directory) => {
+  const record = await livingRecord(directory);
+  plant(directory, { ...record, inode: `${Number(record.inode) + 1}` }, 0);
+  await isTaken(directory);
+});
+
 check('the lock of a living process is never taken', async (directory) => {
-  const record = await livingRecord();
+  const record = await livingRecord(directory);
   plant(directory, record, 3_600_000);
   const error = await rejects(DirectoryLock.acquire(directory), refused);
   assert.match(error.message, `process ${process.pid}`);
@@ -155,7 +161,7 @@ for (const [whose, change] of [
   ['of another machine', { bootId: '00000000-0000-0000-0000-000000000000' }],
 ] as const) {
   check(`the lock ${whose} is taken only once stale`, async (directory) => {
-    const record = { ...(await livingRecord()), ...change };
+    const record = { ...(await livingRecord(directory)), ...change };
     plant(directory, record, 5_000);
     const error = await rejects(DirectoryLock.acquire(directory), refused);
     assert.match(error.message, /it may be taken at \d{4}-/);
