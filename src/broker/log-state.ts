@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert';
 import type { VisitRecord } from '../log/log.ts';
+import type { ChainEnd } from '../log/scan.ts';
 import { Segments } from '../log/segments.ts';
 import { resolveSizes } from '../log/sizes.ts';
 import type { Snapshot } from '../log/snapshot.ts';
@@ -23,20 +24,28 @@ export interface LogState {
   readonly state: State;
 }
 
-/** Throws what a start would throw. `seen` is told of every record, after it took effect. */
+/** Where the reading is: the record being looked at has not taken effect in `state`. */
+export interface LogReading {
+  readonly segments: Segments;
+  readonly chain: Readonly<ChainEnd>;
+  readonly state: State;
+}
+
+/** Throws what a start would throw. `watch` may look at every record. */
 export async function readLogState(
   snapshot: Snapshot,
   runtime: Runtime,
-  seen: VisitRecord = () => {},
+  watch: (reading: LogReading) => VisitRecord = () => () => {},
 ): Promise<LogState> {
   const sizes = resolveSizes({});
   const segments = new Segments(snapshot);
   const state = stateOver(liveBytesOf(segments));
   const reader = new RecordReader(state);
   const validation = new Validation(snapshot, segments, sizes, (...record) => {
-    reader.apply(...record);
     seen(...record);
+    reader.apply(...record);
   });
+  const seen = watch({ segments, chain: validation.chain, state });
   const findings = await validation.run();
   const time = new BrokerTime(runtime, findings.chain.timeMs);
   endReplay(state, time.now());

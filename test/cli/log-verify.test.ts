@@ -10,15 +10,12 @@ import { verdictOn } from '../../src/cli/log/verify.ts';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { resealHeader } from '../log/support/damage.ts';
-import { run } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
-import { fromSource, imageOf, logOf, makeLog, segments } from './support/log-directory.ts';
+import { flip, imageOf, log, logOf, makeLog, segments } from './support/log-directory.ts';
 
 const test = suite('log verify');
 
-function verify(dataDir: string) {
-  return run(process.execPath, [...fromSource, 'log', 'verify', '--json', '--data-dir', dataDir]);
-}
+const verify = (dataDir: string) => log('verify', '--json', '--data-dir', dataDir);
 
 test(
   'it tells what is there and changes nothing',
@@ -164,12 +161,6 @@ for (const stop of ['clean', 'unclean'] as const) {
       }),
     );
   }
-}
-
-function flip(path: string, offset: number): void {
-  const bytes = fs.readFileSync(path);
-  bytes[offset]! ^= 1;
-  fs.writeFileSync(path, bytes);
 }
 
 function cut(path: string, bytes: number): void {

@@ -7,7 +7,7 @@ import { ClockError } from '../../broker/broker-time.ts';
 import { type LogState, readLogState } from '../../broker/log-state.ts';
 import { processRuntime } from '../../broker/runtime.ts';
 import { LogDamagedError } from '../../errors.ts';
-import { jsonLine, table, writeLine } from '../text.ts';
+import { jsonLine, writeLine } from '../text.ts';
 import {
   type DirectoryFlags,
   dataDirOf,
@@ -17,6 +17,7 @@ import {
   withSnapshot,
 } from './directory.ts';
 import { withProgress } from './progress.ts';
+import { queueFiguresOf, queueTable } from './queues.ts';
 
 export function addVerify(log: Command): void {
   withDirectory(log.command('verify'))
@@ -59,14 +60,7 @@ export async function verdictOn(dataDir: string) {
 
 function figuresOf({ findings, segments, state }: LogState) {
   const { checkpoint, torn, unused, batches, records, bytesRead, chain } = findings;
-  const queues = [...state.queuesByNumber.values()].map((queue) => ({
-    name: queue.name,
-    live: queue.live,
-    ready: queue.ready,
-    inFlight: queue.inFlight,
-    delayed: queue.delayed,
-  }));
-  queues.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const queues = queueFiguresOf(state);
   return {
     cleanStop: checkpoint?.isClean ?? true,
     segments: segments.all.length,
@@ -100,8 +94,7 @@ function describe(verdict: Verdict): string {
   ];
   if (verdict.quarantine.length > 0) lines.push(`quarantine: ${verdict.quarantine.join(', ')}`);
   if (queues.length === 0) return lines.join('\n');
-  const heads = ['QUEUE', 'LIVE', 'READY', 'IN FLIGHT', 'DELAYED'];
-  return `${lines.join('\n')}\n\n${table([heads, ...queues.map((queue) => Object.values(queue))])}`;
+  return `${lines.join('\n')}\n\n${queueTable(queues)}`;
 }
 
 function whatAStartDoes({ growing, torn, unused }: Verdict): string[] {

@@ -4,11 +4,16 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { connect } from '../../../src/client/client.ts';
 import { startBroker } from '../../../src/server/start-broker.ts';
+import { run } from '../../support/processes.ts';
 
 const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 
-/** Parameters that run the command line from source. */
-export const fromSource = ['--import', 'tsx', main];
+const fromSource = ['--import', 'tsx', main];
+
+/** Runs `wonderq log ...` to its end. */
+export function log(...parameters: string[]) {
+  return run(process.execPath, [...fromSource, 'log', ...parameters]);
+}
 
 export const logOf = (dataDir: string) => join(dataDir, 'log');
 
@@ -40,6 +45,12 @@ function markUnclean(dataDir: string): void {
   const bytes = fs.readFileSync(path);
   bytes[14] = 0;
   bytes.writeUInt32BE(crc32(bytes.subarray(12)), 8);
+  fs.writeFileSync(path, bytes);
+}
+
+export function flip(path: string, offset: number): void {
+  const bytes = fs.readFileSync(path);
+  bytes[offset]! ^= 1;
   fs.writeFileSync(path, bytes);
 }
 

@@ -1,0 +1,124 @@
+/**
+ * What a record says, as plain values for people and programs; message IDs are strings, as in all
+ * JSON.
+ */
+import { isUtf8 } from 'node:buffer';
+import { limits } from '../limits.ts';
+import { decodePlain } from '../protocol/codec.ts';
+import { REQUEST } from '../protocol/operations.ts';
+import { Walker } from '../protocol/walker.ts';
+import type { AnswerPart } from '../queue/answers.ts';
+import { IdList } from '../queue/id-list.ts';
+import type { MessageSlice } from '../queue/journal.ts';
+import type { MessageSnapshot } from '../queue/relocate.ts';
+import { type Facts, RecordParser } from './record-parser.ts';
+import { RECORD } from './records.ts';
+
+export interface Description {
+  readonly kind: string;
+  readonly [field: string]: unknown;
+}
+
+const REASONS_SETTLED = ['', 'acked'];
+const REASONS_RETURNED = ['', 'nacked', 'released', 'lease ended', 'session lost'];
+const STATES = ['gone', 'ready', 'in flight', 'delayed'];
+const kindNames = new Map<number, string>(
+  Object.entries(RECORD).map(([name, kind]) => [kind, name]),
+);
+const operationNames = new Map<number, string>(
+  Object.entries(REQUEST).map(([name, operation]) => [operation, name]),
+);
+
+export class RecordDescriber {
+  private readonly withBodies: boolean;
+  private readonly parser: RecordParser;
+  private readonly walker = new Walker();
+  private said: Record<string, unknown> = {};
+
+  constructor(withBodies: boolean) {
+    this.withBodies = withBodies;
+    this.parser = new RecordParser(this.facts(), new IdList(limits.sliceMessagesMax));
+  }
+
+  /** Throws `UnknownRecordError`, as replay does. */
+  describe(...record: Parameters<RecordParser['apply']>): Description {
+    const [kind] = record;
+    this.parser.apply(...record);
+    return { kind: kindNames.get(kind)!, ...this.said };
+  }
+
+  private facts(): Facts {
+    const say = (said: Record<string, unknown>) => {
+      this.said = said;
+    };
+    return {
+      started: (firstToken) => say({ firstToken }),
+      queueSet: ({ number, name, createdMs, settings, paused }) =>
+        say({ queue: number, name, createdMs, paused, ...settings }),
+      queueDeleted: (queue) => say({ queue }),
+      purged: (queue, lastId) => say({ queue, lastId: String(lastId) }),
+      produced: (queue, priority, firstId, producedMs, dueMs, messages) => {
+        const ids = Array.from({ length: messages.count }, (_, index) => String(firstId + index));
+        say({ queue, priority, ids, producedMs, ...due(dueMs), ...this.messages(messages) });
+      },
+      delivered: (queue, session, firstToken, dueMs, ids) =>
+        say({ queue, session, firstToken, dueMs, ids: listed(ids) }),
+      settled: (queue, reason, ids) =>
+        say({ queue, reason: REASONS_SETTLED[reason], ids: listed(ids) }),
+      returned: (queue, reason, dueMs, ids) =>
+        say({ queue, reason: REASONS_RETURNED[reason], ...due(dueMs), ids: listed(ids) }),
+      extended: (queue, dueMs, ids) => say({ queue, dueMs, ids: listed(ids) }),
+      sessionOpened: (session, key, name) => say({ session, key, name }),
+      sessionEnded: (session) => say({ session }),
+      answered: (session, part) => say({ session, ...answer(part) }),
+      restored: (session, sequence, { runs, ...rest }) =>
+        say({ session, ...answer({ sequence, ...rest }), ...(runs === undefined ? {} : { runs }) }),
+      copied: (queue, copy, _position, buffer, start) =>
+        say({ queue, ...this.copy(copy), ...this.bodies([[buffer, start, copy.length]]) }),
+    };
+  }
+
+  private messages({ buffer, count, offsets, lengths }: MessageSlice) {
+    const places = Array.from({ length: count }, (_, index) => {
+      return [buffer as Buffer, offsets[index]!, lengths[index]!] as const;
+    });
+    return { lengths: places.map(([, , length]) => length), ...this.bodies(places) };
+  }
+
+  private copy({ id, state, dueMs, ...copy }: MessageSnapshot) {
+    return { id: String(id), ...copy, state: STATES[state], ...due(dueMs) };
+  }
+
+  private bodies(places: readonly (readonly [Buffer, number, number])[]) {
+    if (!this.withBodies) return {};
+    return { messages: places.map((place) => this.message(...place)) };
+  }
+
+  private message(buffer: Buffer, start: number, length: number) {
+    this.walker.reset(buffer, start, start + length);
+    const [body, contentType, headers] = decodePlain(this.walker, 'message') as [
+      Buffer,
+      ...unknown[],
+    ];
+    const isText = isUtf8(body);
+    return {
+      body: body.toString(isText ? 'utf8' : 'base64'),
+      ...(isText ? {} : { bodyEncoding: 'base64' }),
+      ...(contentType ? { contentType } : {}),
+      ...(headers ? { headers } : {}),
+    };
+  }
+}
+
+function due(dueMs: number) {
+  return dueMs === 0 ? {} : { dueMs };
+}
+
+function listed(ids: IdList): string[] {
+  return Array.from(ids.values.subarray(0, ids.count), String);
+}
+
+function answer({ operation, refused, ...rest }: Omit<AnswerPart, 'position'>) {
+  const plain = { ...rest, operation: operationNames.get(operation) ?? operation };
+  return refused === undefined ? plain : { ...plain, refused };
+}
