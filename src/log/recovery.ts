@@ -1,12 +1,13 @@
 /**
  * Makes a validated directory ready for appending. Every step can be cut short by a crash and taken
- * again: 1. the checkpoint says that the log is in use; 2. the torn tail is copied to
- * `quarantine/`; 3. files at the end without a batch go, newest first; 4. after an unclean stop the
- * last segment is written anew, since what the page cache shows may never have reached the disk; 5.
- * a new segment of a new epoch is made; 6. the checkpoint says that all of this is durable.
+ * again: 1. the checkpoint says that the log is in use; 2. a copy goes that a start left which was
+ * cut short; 3. the torn tail is copied to `quarantine/`; 4. files at the end without a batch go,
+ * newest first; 5. after an unclean stop the last segment is written anew, since what the page cache
+ * shows may never have reached the disk; 6. a new segment of a new epoch is made; 7. the checkpoint
+ * says that all of this is durable.
  */
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
-import { copyBytes, createFile, replaceFile } from './files.ts';
+import { copyBytes, createFile, removeLeftover, replaceFile } from './files.ts';
 import type { Reserve } from './reserve.ts';
 import { encodeSegmentHeader, Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
@@ -55,6 +56,7 @@ export class Recovery {
   async run(salt: number, indexBytes: number): Promise<Segment> {
     const { checkpoint, torn, chain } = this.#findings;
     await this.#note(this.#inUse());
+    await this.#removeCopy();
     if (torn !== undefined) await this.#setAside(torn);
     await this.#removeUnused();
     if (checkpoint !== undefined && !checkpoint.isClean) await this.#rewriteTail();
@@ -104,6 +106,15 @@ export class Recovery {
     );
     await replaceFile(this.#storage, TORN_NAME, name);
     this.cutFile = name;
+  }
+
+  /**
+   * A copy that a start left behind goes before the segment that it is of can: alone, it would be a
+   * segment under another name.
+   */
+  async #removeCopy(): Promise<void> {
+    await removeLeftover(this.#storage, REWRITTEN_NAME);
+    await this.#storage.syncDir();
   }
 
   async #removeUnused(): Promise<void> {
