@@ -65,20 +65,35 @@ export async function copyBytes(
   name: string,
 ): Promise<void> {
   await removeLeftover(storage, name);
-  const target = await storage.open(name, 'create');
   const source = await storage.open(from, 'read');
+  try {
+    await copyFile(source, start, end, storage, name);
+  } finally {
+    await source.close();
+  }
+}
+
+/** As above, from a file that may be of another storage. */
+export async function copyFile(
+  source: StorageFile,
+  start: number,
+  end: number,
+  storage: Storage,
+  name: string,
+): Promise<void> {
+  const target = await storage.open(name, 'create');
   try {
     const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, end - start)));
     for (let offset = start; offset < end; ) {
       const wanted = piece.subarray(0, Math.min(piece.length, end - offset));
       const length = await source.read(wanted, offset);
-      if (length !== wanted.length) throw new Error(`${from} became shorter while it was copied`);
+      if (length !== wanted.length)
+        throw new Error(`a file became shorter while it was copied into ${name}`);
       appendWhole(target, wanted);
       offset += length;
     }
     await target.sync();
   } finally {
-    await source.close();
     await target.close();
   }
 }

@@ -32,7 +32,7 @@ async function verify(flags: DirectoryFlags): Promise<void> {
   const dataDir = dataDirOf(flags);
   try {
     const verdict = await verdictOn(dataDir);
-    await writeLine(flags.json ? jsonLine(verdict) : describe(verdict));
+    await writeLine(flags.json ? jsonLine(verdict) : describeVerdict(verdict));
   } catch (error) {
     if (flags.json && (error instanceof LogDamagedError || error instanceof ClockError)) {
       await writeLine(jsonLine(describeDamage(dataDir, error)));
@@ -84,7 +84,7 @@ function describeDamage(dataDir: string, error: LogDamagedError | ClockError) {
   return { intact: false, dataDir, ...place, what: error.message };
 }
 
-function describe(verdict: Verdict): string {
+export function describeVerdict(verdict: Verdict): string {
   const { segments, batches, records, bytes, queues, messages, sessions } = verdict;
   const lines = [
     `intact: ${segments} segments, ${batches} batches, ${records} records, ${bytes} bytes`,

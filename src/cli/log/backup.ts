@@ -1,0 +1,32 @@
+/**
+ * `wonderq log backup`: a verified copy of a log, of a running broker too.
+ */
+import fs from 'node:fs';
+import type { Command } from 'commander';
+import { UsageError } from '../failure.ts';
+import { jsonLine, writeLine } from '../text.ts';
+import { copyDirectory } from './copy.ts';
+import { type DirectoryFlags, dataDirOf, withDirectory } from './directory.ts';
+import { describeVerdict } from './verify.ts';
+
+interface Flags extends DirectoryFlags {
+  readonly to: string;
+}
+
+export function addBackup(log: Command): void {
+  withDirectory(log.command('backup'))
+    .description('a verified copy; the broker may be running')
+    .requiredOption('--to <directory>', 'a new data directory, which must not be there')
+    .option('--json', 'one object')
+    .action(backup);
+}
+
+async function backup(flags: Flags): Promise<void> {
+  refuseIfThere(flags.to);
+  const verdict = await copyDirectory(dataDirOf(flags), flags.to);
+  await writeLine(flags.json ? jsonLine(verdict) : describeVerdict(verdict));
+}
+
+export function refuseIfThere(directory: string): void {
+  if (fs.existsSync(directory)) throw new UsageError(`${directory} is there already`);
+}
