@@ -111,6 +111,11 @@ export class UnknownRecordError extends Error {
   }
 }
 
+/** The broker cannot be started with these settings (exit 64). */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
 /** Another process owns the data directory (exit 75). */
 export class DirectoryLockedError extends Error {
   override readonly name = 'DirectoryLockedError';

@@ -10,6 +10,19 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
+/** What may be set, from the least to the most; the defaults are in `limits`. */
+export const settable = {
+  /** The log is made for bodies of the default: a record holds one whole. */
+  bodyBytesMax: [1, 1 * MIB],
+  /** The least holds any body, and a resume of all that a client may hold. */
+  frameBytesMax: [2 * MIB, 64 * MIB],
+  batchMessagesMax: [1, 50_000],
+  visibilityMs: [1, 7 * DAY_MS],
+  releaseAfterMs: [0, 10 * MINUTE_MS],
+  /** The least holds the longest batch. */
+  segmentBytes: [5 * MIB, 1024 * MIB],
+} as const satisfies Readonly<Record<string, readonly [least: number, most: number]>>;
+
 export const limits = {
   /** Wire. */
   frameBytesMax: 8 * MIB,
@@ -28,13 +41,13 @@ export const limits = {
   /** Rules. */
   queuesMax: 200_000,
   visibilityMsDefault: 30 * SECOND_MS,
-  visibilityMsMax: 7 * DAY_MS,
+  visibilityMsMax: settable.visibilityMs[1],
   delayMsMax: 3_660 * DAY_MS,
   waitMsMax: 10 * MINUTE_MS,
   priorityMax: 255,
   creditMax: 100_000,
   releaseAfterMsDefault: 5 * SECOND_MS,
-  releaseAfterMsMax: 10 * MINUTE_MS,
+  releaseAfterMsMax: settable.releaseAfterMs[1],
   sessionForgetMs: 10 * MINUTE_MS,
   sessionsMax: 100_000,
   sessionAnswersMax: 1_024,
@@ -82,7 +95,14 @@ export const limits = {
 export const recordBytesMax =
   limits.turnBytesMax + limits.bodyBytesMax + limits.headerBytesMax + 4 * KIB;
 
-assert(limits.frameBytesMax > limits.bodyBytesMax + limits.headerBytesMax, 'any message fits');
+const receiptBytesMax = 18;
+const [frameBytesLeast] = settable.frameBytesMax;
+const [, bodyBytesMost] = settable.bodyBytesMax;
+const [, batchMessagesMost] = settable.batchMessagesMax;
+assert(bodyBytesMost === limits.bodyBytesMax, 'records are made for the largest body');
+assert(frameBytesLeast > bodyBytesMost + limits.headerBytesMax + KIB, 'a message fits any frame');
+assert(frameBytesLeast > limits.creditMax * receiptBytesMax, 'a resume fits any frame');
+assert(recordBytesMax > batchMessagesMost * receiptBytesMax, 'an answer fits a record');
 assert(limits.batchBytesMax >= 2 * recordBytesMax, 'a batch holds two records');
 assert(limits.segmentBytes > 2 * limits.batchBytesMax, 'a segment holds two batches');
 assert(limits.unsyncedBytesMax > limits.batchBytesMax + recordBytesMax, 'a batch gathers');

@@ -43,7 +43,7 @@ export class Core implements Outlet {
   /** Set once the log is replayed. */
   time!: BrokerTime;
   /** Reused for every frame. */
-  readonly request = new Request();
+  readonly request: Request;
   readonly walker = new Walker();
   /** Where the frame lies that was parsed last. */
   readonly frame: Frame = { buffer: Buffer.alloc(0), start: 0, end: 0 };
@@ -64,6 +64,7 @@ export class Core implements Outlet {
   constructor(log: Log, settings: BrokerSettings, bodies: Bodies) {
     this.log = log;
     this.settings = settings;
+    this.request = new Request(settings);
     this.journal = new RecordJournal(log);
     this.state = new State(settings, this.journal, this, bodies);
   }

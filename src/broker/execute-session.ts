@@ -26,7 +26,8 @@ export function hello(core: Core, connection: Connection, request: Request, nowM
   connection.isGreeted = true;
   connection.name = request.clientName;
   connection.wantsPings = request.pinged;
-  connection.reader.frameBytesMax = limits.frameBytesMax;
+  const { frameBytesMax, bodyBytesMax, batchMessagesMax, releaseAfterMs } = core.settings;
+  connection.reader.frameBytesMax = frameBytesMax;
   const resumed =
     request.session !== undefined && takeSession(core, connection, request.session, nowMs);
   // Held until the session's opening is durable: a retry after a crash relies on it.
@@ -35,12 +36,12 @@ export function hello(core: Core, connection: Connection, request: Request, nowM
     resumed,
     features: [],
     limits: {
-      frameBytesMax: limits.frameBytesMax,
-      bodyBytesMax: limits.bodyBytesMax,
-      batchMessagesMax: limits.batchMessagesMax,
+      frameBytesMax,
+      bodyBytesMax,
+      batchMessagesMax,
       openRequestsMax: limits.sessionAnswersMax,
     },
-    releaseAfterMs: core.settings.releaseAfterMs,
+    releaseAfterMs,
     pingMs: limits.pingMs,
     timeMs: nowMs,
     broker: brokerVersion,

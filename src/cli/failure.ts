@@ -3,7 +3,7 @@
  * that scripts can rely on.
  */
 import { ClockError } from '../broker/broker-time.ts';
-import { DirectoryLockedError, LogDamagedError, WonderqError } from '../errors.ts';
+import { DirectoryLockedError, LogDamagedError, SettingsError, WonderqError } from '../errors.ts';
 import { NoSpaceError } from '../log/files.ts';
 
 export const EXIT = {
@@ -26,7 +26,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set(['BAD_REQUEST', 'BAD_NAME', 'BO
 const UNREACHABLE_CODES: ReadonlySet<string> = new Set(['CONNECT_FAILED', 'CONNECTION_CLOSED']);
 
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof UsageError || error instanceof SettingsError) return EXIT.usage;
   if (error instanceof LogDamagedError || error instanceof ClockError) return EXIT.damaged;
   if (error instanceof DirectoryLockedError) return EXIT.locked;
   if (error instanceof WonderqError) {

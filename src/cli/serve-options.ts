@@ -5,14 +5,13 @@
 import type { Command } from 'commander';
 import { defaultSettings } from '../broker/settings.ts';
 import type { OptionSpec, Resolved } from '../config.ts';
-import { limits } from '../limits.ts';
+import { limits, settable } from '../limits.ts';
 import type { Durability } from '../queue/queue.ts';
 import { defaultHost, defaultPort } from '../server/start-broker.ts';
 import { resolve } from './environment.ts';
 import { parseDurability, parsePort, parseSwitch, parseVisibility, parseWhole } from './parse.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
-const MIB = 1024 * 1024;
 
 interface ServeOptions {
   readonly host: string;
@@ -22,6 +21,9 @@ interface ServeOptions {
   readonly durability: Durability;
   readonly releaseAfterMs: number;
   readonly createQueues: boolean;
+  readonly bodyBytesMax: number;
+  readonly frameBytesMax: number;
+  readonly batchMessagesMax: number;
   readonly segmentBytes: number;
   readonly logLevel: string;
 }
@@ -71,7 +73,7 @@ const ROWS: { readonly [Name in keyof ServeOptions]: Row<ServeOptions[Name]> } =
   releaseAfterMs: {
     variables: ['WONDERQ_RELEASE_AFTER_MS'],
     fallback: defaultSettings.releaseAfterMs,
-    parse: parseWhole(0, limits.releaseAfterMsMax),
+    parse: parseWhole(...settable.releaseAfterMs),
     takes: 'ms',
     help: 'grace of a session without connection',
   },
@@ -82,10 +84,31 @@ const ROWS: { readonly [Name in keyof ServeOptions]: Row<ServeOptions[Name]> } =
     takes: 'bool',
     help: 'whether the first produce makes a queue',
   },
+  bodyBytesMax: {
+    variables: ['WONDERQ_BODY_BYTES_MAX'],
+    fallback: defaultSettings.bodyBytesMax,
+    parse: parseWhole(...settable.bodyBytesMax),
+    takes: 'bytes',
+    help: 'how long the body of a message may be',
+  },
+  frameBytesMax: {
+    variables: ['WONDERQ_FRAME_BYTES_MAX'],
+    fallback: defaultSettings.frameBytesMax,
+    parse: parseWhole(...settable.frameBytesMax),
+    takes: 'bytes',
+    help: 'how long a frame of a client may be',
+  },
+  batchMessagesMax: {
+    variables: ['WONDERQ_BATCH_MESSAGES_MAX'],
+    fallback: defaultSettings.batchMessagesMax,
+    parse: parseWhole(...settable.batchMessagesMax),
+    takes: 'count',
+    help: 'how many messages or receipts a frame may hold',
+  },
   segmentBytes: {
     variables: ['WONDERQ_SEGMENT_BYTES'],
     fallback: limits.segmentBytes,
-    parse: parseWhole(16 * MIB, 1024 * MIB),
+    parse: parseWhole(...settable.segmentBytes),
     takes: 'bytes',
     help: 'about how long a file of the log is',
   },

@@ -10,8 +10,8 @@ const NO_ARGUMENTS: Readonly<Record<string, unknown>> = Object.freeze({});
 
 /** The bounds that an operator may set. */
 export interface RequestLimits {
-  bodyBytesMax: number;
-  batchMessagesMax: number;
+  readonly bodyBytesMax: number;
+  readonly batchMessagesMax: number;
 }
 
 export class Request {

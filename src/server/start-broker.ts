@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { Broker, type BrokerEnd } from '../broker/broker.ts';
 import { processRuntime } from '../broker/runtime.ts';
-import { type BrokerSettings, defaultSettings } from '../broker/settings.ts';
+import { type BrokerSettings, checkSettings, defaultSettings } from '../broker/settings.ts';
 import { DirectoryLock } from '../log/directory-lock.ts';
 import { Disk } from '../log/disk.ts';
 import { FileLog, type FileLogOptions } from '../log/file-log.ts';
@@ -44,11 +44,12 @@ export const defaultPort = 7070;
 const logDirectory = 'log';
 
 /**
- * Resolves when connections are accepted. Rejects with `LogDamagedError`, `DirectoryLockedError`,
- * `ClockError`, or what the system reports; then nothing is left open.
+ * Resolves when connections are accepted. Rejects with `SettingsError`, `LogDamagedError`,
+ * `DirectoryLockedError`, `ClockError`, or what the system reports; then nothing is left open.
  */
 export async function startBroker(options: StartOptions): Promise<RunningBroker> {
   const { dataDir, host = defaultHost, port = defaultPort, segmentBytes, ...rest } = options;
+  checkSettings(withoutUndefined(options));
   const { logger = silentLogger, ...given } = rest;
   const settings = { ...defaultSettings, ...withoutUndefined(given) };
   const sizes = segmentBytes === undefined ? {} : { segmentBytes };

@@ -5,6 +5,7 @@
 import { Broker, type BrokerEnd } from '../../src/broker/broker.ts';
 import type { Connection } from '../../src/broker/connection.ts';
 import type { Runtime } from '../../src/broker/runtime.ts';
+import { defaultSettings } from '../../src/broker/settings.ts';
 import { FileLog, type FileLogOptions } from '../../src/log/file-log.ts';
 import type { Log, OpenReport } from '../../src/log/log.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
@@ -100,9 +101,9 @@ export class Host {
     const broker = new Broker(log, this.runtimeOf(life), {
       segmentBytes: conditions.segmentBytes,
       settings: {
+        ...defaultSettings,
         visibilityMs: conditions.visibilityMs,
         releaseAfterMs: conditions.releaseAfterMs,
-        createQueues: true,
         durability: conditions.durability,
       },
     });
