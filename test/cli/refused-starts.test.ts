@@ -1,0 +1,171 @@
+// Directories that a broker must not start on: of another format, changed from outside, of somebody
+// else, on a file system that takes no writes. Each start ends with one clear line and its exit
+// code, and leaves every byte as it was. Rows E10, E20 and E24 of docs/reliability.md.
+// limit: 120 s
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Disk } from '../../src/log/disk.ts';
+import { FileLog } from '../../src/log/file-log.ts';
+import { eventually } from '../support/eventually.ts';
+import { run, withProcesses } from '../support/processes.ts';
+import { temporary } from '../support/temporary.ts';
+import { logOf, makeLog, segments } from './support/log-directory.ts';
+
+const test = suite('refused starts');
+const main = join(import.meta.dirname, '../../src/cli/main.ts');
+const serve = ['--import', 'tsx', main, 'serve', '--port', '0', '--log-level', 'error'];
+const isRoot = process.getuid!() === 0;
+
+const serveOn = (dataDir: string) => [process.execPath, ...serve, '--data-dir', dataDir];
+
+/** Every byte of every file. */
+function contents(dataDir: string): Map<string, string> {
+  const names = fs.readdirSync(dataDir, { recursive: true, encoding: 'utf8' });
+  const bytesOf = (path: string) =>
+    fs.statSync(path).isFile() ? fs.readFileSync(path, 'latin1') : '';
+  return new Map(names.sort().map((name) => [name, bytesOf(join(dataDir, name))]));
+}
+
+async function isRefused(dataDir: string, code: number, why: RegExp, command = serveOn(dataDir)) {
+  const before = contents(dataDir);
+  const [program, ...parameters] = command;
+  const { stdout, stderr, ...ending } = await run(program!, parameters);
+  assert.is(ending.code, code, stderr);
+  const lines = stderr.trimEnd().split('\n');
+  assert.is(lines.length, 1, stderr);
+  assert.match(lines[0]!, why);
+  assert.is(stdout, '');
+  assert.equal(contents(dataDir), before);
+}
+
+/** Changes a file whose bytes from 12 on are checked by the number at 8. */
+function rewrite(path: string, length: number, change: (bytes: Buffer) => void): void {
+  const bytes = fs.readFileSync(path);
+  change(bytes);
+  bytes.writeUInt32BE(crc32(bytes.subarray(12, length)), 8);
+  fs.writeFileSync(path, bytes);
+}
+
+async function appendRecord(dataDir: string, kind: number, version: number): Promise<void> {
+  const disk = new Disk(logOf(dataDir));
+  const log = new FileLog(disk, { reserve: false });
+  const { stamp } = await log.open(() => {});
+  log.end(log.begin(kind, version, 0));
+  log.mark(stamp);
+  await log.close();
+  await disk.close();
+}
+
+const newer = (bytes: Buffer) => bytes.writeUInt16BE(2, 12);
+
+interface Case {
+  readonly title: string;
+  readonly code: number;
+  readonly why: RegExp;
+  readonly prepare: (dataDir: string) => Promise<void> | void;
+}
+
+const cases: readonly Case[] = [
+  {
+    title: 'a segment of a newer format',
+    code: 65,
+    why: /0000000002\.wq, offset 12: its format version 2 is not known here/,
+    prepare: (dataDir) => rewrite(segments(dataDir)[1]!, 64, newer),
+  },
+  {
+    title: 'a checkpoint of a newer format',
+    code: 65,
+    why: /CHECKPOINT, offset 12: unknown format version 2/,
+    prepare: (dataDir) => rewrite(join(logOf(dataDir), 'CHECKPOINT'), 64, newer),
+  },
+  {
+    title: 'a record of an unknown kind',
+    code: 65,
+    why: /\.wq, offset 64: unknown record kind 99, version 1/,
+    prepare: (dataDir) => appendRecord(dataDir, 99, 1),
+  },
+  {
+    title: 'a record of a newer version of its kind',
+    code: 65,
+    why: /\.wq, offset 64: unknown record kind 16, version 2/,
+    prepare: (dataDir) => appendRecord(dataDir, 16, 2),
+  },
+  {
+    title: 'a renamed segment',
+    code: 65,
+    why: /0000000002\.wq, offset 0: the file is missing/,
+    prepare: (dataDir) => fs.renameSync(segments(dataDir)[1]!, join(logOf(dataDir), 'old.wq')),
+  },
+  {
+    title: 'a file where the directory should be',
+    code: 74,
+    why: /EEXIST|ENOTDIR/,
+    prepare: (dataDir) => {
+      fs.rmSync(logOf(dataDir), { recursive: true });
+      fs.writeFileSync(logOf(dataDir), 'of somebody else');
+    },
+  },
+];
+
+for (const { title, code, why, prepare } of cases) {
+  test(
+    title,
+    temporary(async (dataDir) => {
+      await makeLog(dataDir, 'clean');
+      await prepare(dataDir);
+      await isRefused(dataDir, code, why);
+    }),
+  );
+}
+
+test(
+  'E20: a directory that a stopped broker holds',
+  temporary((dataDir) =>
+    withProcesses(async (start) => {
+      const [program, ...parameters] = serveOn(dataDir);
+      const holder = start(program!, parameters);
+      await holder.line(/^listening on/, { deadlineMs: 30_000 });
+      const log = logOf(dataDir);
+      const isFilled = () => fs.existsSync(join(log, 'reserve-2'));
+      await eventually('the reserve is filled', isFilled, { deadlineMs: 30_000 });
+      holder.signal('SIGSTOP');
+      await isRefused(dataDir, 75, new RegExp(`is in use by process ${holder.id} since`));
+    }),
+  ),
+);
+
+// Root may write where the mode forbids it, so there it is another user who is refused.
+const asAnother = isRoot
+  ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+  : [];
+
+test(
+  'E24: a directory that only another user may write',
+  temporary(async (dataDir) => {
+    await makeLog(dataDir, 'clean');
+    fs.chmodSync(dataDir, 0o755);
+    fs.chmodSync(logOf(dataDir), isRoot ? 0o700 : 0o500);
+    await isRefused(dataDir, 74, /EACCES: permission denied/, [...asAnother, ...serveOn(dataDir)]);
+    fs.chmodSync(logOf(dataDir), 0o700);
+  }),
+);
+
+if (isRoot && (await run('unshare', ['--mount', 'true'])).code === 0) {
+  test(
+    'a read-only file system',
+    temporary(async (dataDir) => {
+      await makeLog(dataDir, 'clean');
+      const readOnly = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
+      const inOwnMounts = ['unshare', '--mount', 'sh', '-c', readOnly, dataDir];
+      await isRefused(dataDir, 74, /EROFS: read-only/, [...inOwnMounts, ...serveOn(dataDir)]);
+    }),
+  );
+} else {
+  console.log('not run: a start on a read-only file system (needs root and unshare)');
+}
+
+test.run();
