@@ -1,0 +1,117 @@
+// A file system of its own in memory, mounted through a loop device, whose power can be cut. It lives
+// in a mount namespace and a process namespace that `withNamespaces` makes: when the program in
+// them ends, however it ends, the kernel ends its processes and undoes its mounts and loop devices.
+
+import { readFileSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { eventually } from '../../support/eventually.ts';
+import { run, withProcesses } from '../../support/processes.ts';
+
+export const fileSystems = ['ext4', 'xfs'] as const;
+export type FileSystemName = (typeof fileSystems)[number];
+
+/** The least that mkfs.xfs takes is 300 MB. */
+const imageBytes = { ext4: '96M', xfs: '320M' } as const;
+const makers = {
+  ext4: ['mkfs.ext4', '-q', '-F'],
+  xfs: ['mkfs.xfs', '-q', '-f'],
+} as const;
+
+async function must(command: string, ...parameters: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(command, parameters);
+  if (code !== 0) throw new Error(`${command} ${parameters.join(' ')}: ${code}, ${stderr}`);
+  return stdout;
+}
+
+/** Why no power can be cut here, or undefined. */
+export async function whyNot(name: FileSystemName): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'this is not root';
+  for (const program of [makers[name][0], 'xfs_io', 'unshare', 'losetup']) {
+    const { code } = await run('sh', ['-c', `command -v ${program}`]);
+    if (code !== 0) return `there is no ${program}`;
+  }
+  const { code } = await run('losetup', ['-f']);
+  return code === 0 ? undefined : 'there is no loop device';
+}
+
+/** Runs a program in namespaces of its own; returns its exit code and what it printed. */
+export function withNamespaces(program: string, parameters: readonly string[]) {
+  const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--mount-proc'];
+  const node = [process.execPath, '--import', 'tsx', program, ...parameters];
+  return withProcesses(async (start) => {
+    const inside = start('unshare', [...namespaces, '--kill-child', ...node]);
+    const { code } = await inside.ended;
+    return { code, stdout: inside.stdout, stderr: inside.stderr };
+  });
+}
+
+export class CutFileSystem {
+  readonly #name: FileSystemName;
+  readonly #image: string;
+  readonly #copy: string;
+  /** Where it is mounted. */
+  readonly path: string;
+
+  private constructor(directory: string, name: FileSystemName) {
+    this.#name = name;
+    this.#image = join(directory, 'memory/image');
+    this.#copy = join(directory, 'memory/copy');
+    this.path = join(directory, 'mounted');
+  }
+
+  /** Makes and mounts one under an empty directory. */
+  static async make(directory: string, name: FileSystemName): Promise<CutFileSystem> {
+    const made = new CutFileSystem(directory, name);
+    const memory = join(directory, 'memory');
+    await mkdir(memory);
+    await mkdir(made.path);
+    await must('mount', '-t', 'tmpfs', 'tmpfs', memory);
+    await must('truncate', '-s', imageBytes[name], made.#image);
+    const [maker, ...flags] = makers[name];
+    await must(maker, ...flags, made.#image);
+    await made.#mount();
+    return made;
+  }
+
+  /** From here on nothing reaches the disk any more, not even the journal in memory. */
+  async shutDown(): Promise<void> {
+    await must('xfs_io', '-x', '-c', 'shutdown', this.path);
+  }
+
+  /**
+   * Takes the image as it is now for what the disk has. Nobody may use the file system meanwhile;
+   * what the kernel writes during the copy would make it a state that no disk ever had, so it is
+   * copied until nothing was written.
+   */
+  async copyLive(): Promise<void> {
+    const device = (await must('losetup', '-n', '-O', 'NAME', '-j', this.#image)).trim();
+    const writes = () => readFileSync(`/sys/block/${device.slice(5)}/stat`, 'utf8').split(/\s+/)[7];
+    const isStill = async () => {
+      const before = writes();
+      await must('cp', '--sparse=always', this.#image, this.#copy);
+      return writes() === before;
+    };
+    await eventually('a copy of a disk at rest', isStill, { deadlineMs: 30_000 });
+    await this.shutDown();
+  }
+
+  /** The machine comes back: the file system is mounted anew and replays its journal. */
+  async powerOn(): Promise<void> {
+    await must('umount', this.path);
+    await rename(this.#copy, this.#image).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error; // It was cut by a shutdown, without a copy.
+    });
+    await this.#mount();
+  }
+
+  /** Also in the middle of everything: then who still uses it is about to be ended. */
+  async remove(): Promise<void> {
+    await must('umount', '--lazy', this.path);
+    await must('umount', '--lazy', dirname(this.#image));
+  }
+
+  async #mount(): Promise<void> {
+    await must('mount', '-t', this.#name, '-o', 'loop', this.#image, this.path);
+  }
+}

@@ -1,0 +1,132 @@
+// Kills a broker again and again while workers use it: at random moments of its work, at random
+// moments of its start, and right before, within or after a call on the files of its log.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { withProcesses } from '../../support/processes.ts';
+import { type Random, seededRandom } from '../../support/random.ts';
+import { withTemporary } from '../../support/temporary.ts';
+import { compileShim, drawMoment, type KillCall, killEnvironment } from './log-kill.ts';
+import { quantile, Stage } from './stage.ts';
+
+const workerCount = 2;
+/** Of history between a start and a kill. */
+const workBytesMax = 300_000;
+
+export interface KillLoopOptions {
+  readonly cycles: number;
+  readonly seed: number;
+}
+
+class KillLoop {
+  readonly #stage: Stage;
+  readonly #random: Random;
+  readonly #dataDir: string;
+  readonly #shim: string | undefined;
+  readonly kills = { atWork: 0, atStart: 0 };
+  /** Kills by the shim, by the call; `missed`: the call did not come in time. */
+  readonly targeted: Record<KillCall | 'missed' | 'atStart', number> = {
+    write: 0,
+    fdatasync: 0,
+    rename: 0,
+    unlink: 0,
+    fsyncdir: 0,
+    atStart: 0,
+    missed: 0,
+  };
+
+  constructor(stage: Stage, random: Random, dataDir: string, shim: string | undefined) {
+    this.#stage = stage;
+    this.#random = random;
+    this.#dataDir = dataDir;
+    this.#shim = shim;
+  }
+
+  async run(cycles: number): Promise<void> {
+    const first = await this.#stage.startBroker();
+    this.#stage.startWorkers();
+    await this.#stage.work(workBytesMax, first);
+    this.#stage.goesDown();
+    await first.end('SIGKILL');
+    for (let cycle = 1; cycle < cycles; cycle += 1) await this.#cycle();
+    await this.#stage.drain(await this.#stage.startBroker());
+  }
+
+  async #cycle(): Promise<void> {
+    const chance = this.#random.fraction();
+    if (chance < 0.35) await this.#killAtWork();
+    else if (chance < 0.5 || this.#shim === undefined) await this.#killAtStart();
+    else await this.#killAtCall(this.#shim);
+  }
+
+  async #killAtWork(): Promise<void> {
+    const broker = await this.#stage.startBroker();
+    await this.#stage.work(this.#random.integer(0, workBytesMax), broker);
+    this.#stage.goesDown();
+    await broker.end('SIGKILL');
+    this.kills.atWork += 1;
+  }
+
+  /** Anywhere in the second half of a start; where it was faster, right after it. */
+  async #killAtStart(): Promise<void> {
+    const usualMs = quantile(this.#stage.startsMs, 0.5);
+    const broker = this.#stage.spawnBroker();
+    await pause(usualMs * (0.5 + this.#random.fraction() / 2));
+    await broker.end('SIGKILL');
+    this.kills.atStart += 1;
+  }
+
+  async #killAtCall(shim: string): Promise<void> {
+    const moment = drawMoment(this.#random);
+    const env = killEnvironment(shim, join(this.#dataDir, 'log'), moment);
+    const broker = this.#stage.spawnBroker(env);
+    const listens = this.#stage.listening(broker).then(
+      () => true,
+      (error: unknown) => {
+        if (broker.isRunning) throw error;
+        return false;
+      },
+    );
+    if (await listens) {
+      await this.#stage.work(2 * workBytesMax, broker);
+      this.#stage.goesDown();
+    }
+    const isMissed = broker.isRunning;
+    const { signal, code } = await broker.end('SIGKILL');
+    if (signal !== 'SIGKILL') throw new Error(`the broker ended with ${code}: ${broker.stderr}`);
+    this.targeted[isMissed ? 'missed' : moment.call] += 1;
+    if (!(await listens)) this.targeted.atStart += 1;
+  }
+}
+
+/** Kills a broker `cycles` times; what that did and found, and what was wrong in words. */
+export function runKillLoop({ cycles, seed }: KillLoopOptions) {
+  const random = seededRandom(seed);
+  return withTemporary((directory) =>
+    withProcesses(async (start) => {
+      const sinceMs = performance.now();
+      const dataDir = join(directory, 'data');
+      const historyDir = join(directory, 'histories');
+      mkdirSync(historyDir);
+      const shim = await compileShim(directory);
+      const stage = new Stage({ start, dataDir, historyDir, seed, workerCount });
+      const loop = new KillLoop(stage, random, dataDir, shim);
+      await loop.run(cycles);
+      const { verdict, violations } = await stage.verdict();
+      const report = {
+        test: 'kill loop',
+        seed,
+        cycles,
+        ...verdict,
+        kills: loop.kills,
+        targeted: shim === undefined ? undefined : loop.targeted,
+        segmentsRemoved: stage.segmentsRemoved,
+        startMsP50: quantile(stage.startsMs, 0.5),
+        startMsP99: quantile(stage.startsMs, 0.99),
+        seconds: Math.round((performance.now() - sinceMs) / 1000),
+      };
+      return { report, verdict, violations };
+    }),
+  );
+}
