@@ -218,9 +218,10 @@ export class FileLog implements Log {
    * After an end, and where `open` failed, nothing is left to be made durable, and the next start
    * must look at everything.
    */
-  async close(): Promise<void> {
+  async close(failure?: Error): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    if (failure !== undefined && this.#isOpen) this.#writer.fail(failure);
     // How it ends is for its caller; the directory is given back when nothing is removed any more.
     await this.#dropping?.catch(() => undefined);
     try {

@@ -162,6 +162,9 @@ export interface Log {
   segments(): SegmentInfo[];
   space(): LogSpace;
 
-  /** Commits what is marked, waits for it and for a drop that runs, leaves the clean marker. */
-  close(): Promise<void>;
+  /**
+   * Commits what is marked, waits for it and for a drop that runs, leaves the clean marker. With
+   * what the owner failed at, the log ends as it is: only a completed stop is a clean one.
+   */
+  close(failure?: Error): Promise<void>;
 }

@@ -96,8 +96,9 @@ async function takeDirectory(directory: string, options: FileLogOptions): Promis
 }
 
 /** The lock last: until the log is closed, nobody else may open it. */
-async function closeFiles({ disk, lock, log }: Files, logger: Logger): Promise<void> {
-  for (const close of [() => log.close(), () => disk.close(), () => lock.release()]) {
+async function closeFiles(files: Files, logger: Logger, failure?: Error): Promise<void> {
+  const { disk, lock, log } = files;
+  for (const close of [() => log.close(failure), () => disk.close(), () => lock.release()]) {
     try {
       await close();
     } catch (error) {
@@ -116,7 +117,7 @@ async function whenStopped(
 ): Promise<BrokerEnd> {
   const end = await broker.ended;
   await listener.close();
-  await closeFiles(files, logger);
+  await closeFiles(files, logger, end.how === 'stopped' ? undefined : end.error);
   return end;
 }
 

@@ -41,6 +41,12 @@ async function clientOf(broker: TestProcess) {
   return await connect(url!, { reconnect: false });
 }
 
+/** On return what the broker was told to fail at fails. */
+async function plant(broker: TestProcess): Promise<void> {
+  broker.signal('SIGUSR2');
+  await broker.line(/^planted$/, patience);
+}
+
 const logOf = (dataDir: string) => join(dataDir, 'log');
 
 function segments(dataDir: string): string[] {
@@ -109,8 +115,11 @@ for (const what of ['assertion', 'background']) {
   check(`E6: a failed assertion ends it with 70 and is told (${what})`, async (dataDir, start) => {
     const broker = serve(start, dataDir, what);
     const client = await clientOf(broker);
-    broker.signal('SIGUSR2');
-    if (what === 'background') await rejects(client.produce('orders', 'a'));
+    if (what === 'assertion') broker.signal('SIGUSR2');
+    else {
+      await plant(broker);
+      await rejects(client.produce('orders', 'a'));
+    }
     assert.is((await broker.ended).code, 70);
     assert.match(broker.stderr, 'planted assertion');
   });
@@ -170,6 +179,21 @@ check('E13: a read that fails refuses the start', async (dataDir, start) => {
   assert.match(await isRefused(start, dataDir, 74, 'read at-once'), /EIO: planted, read/);
 });
 
+check('E13: a read that fails while it serves ends it, uncleanly', async (dataDir, start) => {
+  const first = serve(start, dataDir);
+  // So long that no compaction moves it, and with it into memory, at the next start.
+  await (await clientOf(first)).produce('orders', 'x'.repeat(100_000));
+  await first.end('SIGTERM');
+  const broker = serve(start, dataDir, 'read');
+  const client = await clientOf(broker);
+  await plant(broker);
+  await rejects(client.receive('orders'), { code: 'CONNECTION_CLOSED' });
+  assert.is((await broker.ended).code, 74);
+  const next = serve(start, dataDir);
+  await clientOf(next);
+  assert.match(next.stderr, '"cleanStop":false');
+});
+
 for (const [title, call] of [
   ['E14: a write that fails ends it, and confirms nothing', 'writevSync'],
   ['E15: a sync that fails ends it, and confirms nothing', 'fdatasync'],
@@ -178,7 +202,7 @@ for (const [title, call] of [
     const broker = serve(start, dataDir, call);
     const client = await clientOf(broker);
     await client.produce('orders', 'first');
-    broker.signal('SIGUSR2');
+    await plant(broker);
     await rejects(client.produce('orders', 'lost'), { code: 'CONNECTION_CLOSED' });
     assert.is((await broker.ended).code, 74);
     const next = await clientOf(serve(start, dataDir));

@@ -1,6 +1,6 @@
 /**
  * The log in good times: what is appended, in which order, when it is durable, and how it comes
- * back.
+ * back; and what a close leaves. Row E13 of docs/reliability.md.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -251,6 +251,19 @@ test('the next segment is made while the present one fills', async () => {
   await until(() => count() === 2);
   assert.is(log.segments().length, 1);
   await log.close();
+});
+
+test('a close over a failure of the owner is no clean stop', async () => {
+  const storage = promptStorage();
+  const { log, listener } = await openLog(storage);
+  append(log, 'confirmed');
+  await durable(log);
+  await log.close(new Error('EIO: the owner could not read'));
+  assert.is(listener.endings[0]?.how, 'failed');
+  const again = await openLog(storage);
+  assert.is(again.report.cleanStop, false);
+  assert.equal(again.bodies, ['confirmed']);
+  await again.log.close();
 });
 
 test.run();

@@ -28,4 +28,9 @@ function fail(what: string): void {
 const [what = '', when] = (process.env.FAILING ?? '').split(' ');
 if (when === 'at-once') fail(what);
 // Not `once`: where nobody listens any more, the lock's own package ends the process.
-else process.on('SIGUSR2', () => fail(what));
+else {
+  process.on('SIGUSR2', () => {
+    fail(what);
+    console.log('planted');
+  });
+}
