@@ -258,22 +258,22 @@ export class Broker {
 
   private run(connection: Connection, nowMs: number): void {
     let messages = 0;
+    let isWhole = false;
     const pending = connection.reader.pendingBytes;
     while (messages < limits.turnMessagesMax && connection.canTake && !connection.isClosing) {
       const cost = executeNext(this.core, connection, nowMs);
-      if (cost === 0) {
-        this.runnable.delete(connection);
-        this.noteWholeInput(connection, nowMs);
-        return;
-      }
+      isWhole = cost === 0;
+      if (isWhole) break;
       messages += cost;
       if (pending - connection.reader.pendingBytes >= limits.turnBytesMax) break;
       // A slice of a large frame is a turn's worth by itself.
       if (connection.running !== undefined) break;
     }
-    if (connection.isClosing) this.runnable.delete(connection);
+    this.core.mark(nowMs);
+    const isOpen = this.runnable.delete(connection);
+    if (isWhole) this.noteWholeInput(connection, nowMs);
     // Whoever had a turn goes to the end of the round.
-    else if (this.runnable.delete(connection)) this.runnable.add(connection);
+    else if (isOpen && !connection.isClosing) this.runnable.add(connection);
   }
 
   /** All whole frames are executed; what is left is the beginning of one, or nothing. */

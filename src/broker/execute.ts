@@ -49,7 +49,6 @@ export function executeNext(core: Core, connection: Connection, nowMs: number): 
     connection.running = undefined;
     core.fail(connection, core.request.id, error);
   }
-  core.mark(nowMs);
   return cost;
 }
 

@@ -6,7 +6,7 @@ import assert from 'node:assert';
 import type { VisitRecord } from '../log/log.ts';
 import type { ChainEnd } from '../log/scan.ts';
 import { Segments } from '../log/segments.ts';
-import { resolveSizes } from '../log/sizes.ts';
+import { resolveSizes, type Sizes } from '../log/sizes.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { type Findings, Validation } from '../log/validation.ts';
 import type { Journal } from '../queue/journal.ts';
@@ -36,8 +36,9 @@ export async function readLogState(
   snapshot: Snapshot,
   runtime: Runtime,
   watch: (reading: LogReading) => VisitRecord = () => () => {},
+  givenSizes: Partial<Sizes> = {},
 ): Promise<LogState> {
-  const sizes = resolveSizes({});
+  const sizes = resolveSizes(givenSizes);
   const segments = new Segments(snapshot);
   const state = stateOver(liveBytesOf(segments));
   const reader = new RecordReader(state);

@@ -7,6 +7,8 @@
  * segment number (4 bytes), address, number of its first batch (8 each), CRC-32 of the block before
  * it (4).
  */
+import { UnknownRecordError } from '../errors.ts';
+import type { VisitRecord } from './log.ts';
 import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
 
 export const RECORD_HEADER_BYTES = 6;
@@ -37,4 +39,37 @@ export function readOldest(buffer: Buffer, offset: number): SegmentStart {
     batch: readSafeInteger(buffer, offset + 12),
     previousCrc: buffer.readUInt32BE(offset + 20),
   };
+}
+
+/** Calls `visit` for each record of a batch. Returns false at one that is malformed. */
+export function visitRecords(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  address: number,
+  visit: VisitRecord,
+): boolean {
+  for (let at = start; at < end; ) {
+    const length = end - at < RECORD_HEADER_BYTES ? 0 : buffer.readUInt32BE(at);
+    const next = at + 4 + length;
+    if (length < 2 || next > end) return false;
+    const body = at + RECORD_HEADER_BYTES;
+    visit(buffer[at + 4]!, buffer[at + 5]!, buffer, body, next, address + (body - start));
+    at = next;
+  }
+  return true;
+}
+
+/** The body of an `oldest` record; throws where the kind is another one. */
+export function decodeOldest(
+  kind: number,
+  version: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): SegmentStart {
+  const isKnown =
+    kind === KIND_OLDEST && version === OLDEST_VERSION && end - start === OLDEST_BODY_BYTES;
+  if (!isKnown) throw new UnknownRecordError(kind, version);
+  return readOldest(buffer, start);
 }

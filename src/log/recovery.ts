@@ -2,9 +2,9 @@
  * Makes a validated directory ready for appending. Every step can be cut short by a crash and taken
  * again: 1. the checkpoint says that the log is in use; 2. a copy goes that a start left which was
  * cut short; 3. the torn tail is copied to `quarantine/`; 4. files at the end without a batch go,
- * newest first; 5. after an unclean stop the last segment is written anew, since what the page cache
- * shows may never have reached the disk; 6. a new segment of a new epoch is made; 7. the checkpoint
- * says that all of this is durable.
+ * newest first; 5. after an unclean stop the last segment is written anew, since what the page
+ * cache shows may never have reached the disk; 6. a new segment of a new epoch is made; 7. the
+ * checkpoint says that all of this is durable.
  */
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
 import { copyBytes, createFile, removeLeftover, replaceFile } from './files.ts';

@@ -40,7 +40,7 @@ export class SegmentScan {
   readonly #block = new Block();
   readonly #window: Buffer;
   /** Offset in the file of the window's first byte. */
-  #windowOffset = SEGMENT_HEADER_BYTES;
+  #windowOffset: number;
   #filled = 0;
   /** In the window: where the batch begins, and its next unchecked block. */
   #batchAt = 0;
@@ -49,14 +49,16 @@ export class SegmentScan {
   #crc = 0;
   #address = 0;
 
-  /** `window` is memory that one scan after the other may use. */
+  /** `window` is memory that one scan after the other may use; `offset` is that of a batch. */
   constructor(
     segment: Segment,
     file: StorageFile,
     chain: ChainEnd,
     window: Buffer,
     visit: VisitBatch,
+    offset = SEGMENT_HEADER_BYTES,
   ) {
+    this.#windowOffset = offset;
     this.#segment = segment;
     this.#file = file;
     this.#chain = chain;

@@ -59,6 +59,11 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
   if (!bytes.subarray(0, SEGMENT_MAGIC.length).equals(SEGMENT_MAGIC)) return undefined;
   if (crc32(bytes.subarray(12, SEGMENT_HEADER_BYTES)) !== bytes.readUInt32BE(8)) return undefined;
+  return readUncheckedHeader(bytes);
+}
+
+/** Of bytes that may be damaged. */
+export function readUncheckedHeader(bytes: Buffer): SegmentHeader {
   return {
     version: bytes.readUInt16BE(12),
     number: bytes.readUInt32BE(16),

@@ -6,15 +6,7 @@
 import { LogDamagedError, UnknownRecordError } from '../errors.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import type { VisitRecord } from './log.ts';
-import {
-  KIND_OLDEST,
-  KIND_OWNER_MIN,
-  OLDEST_BODY_BYTES,
-  OLDEST_VERSION,
-  RECORD_HEADER_BYTES,
-  readOldest,
-  type SegmentStart,
-} from './record.ts';
+import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
 import { type ChainEnd, findLaterBlock, SegmentScan, type VisitBatch } from './scan.ts';
 import {
   decodeSegmentHeader,
@@ -197,42 +189,22 @@ export class Validation {
   #visitBatch(segment: Segment, ...records: Parameters<VisitBatch>): void {
     this.#findings.batches += 1;
     try {
-      this.#visitRecords(segment, ...records);
+      if (visitRecords(...records, this.#visitRecord)) return;
     } catch (error) {
       if (!(error instanceof UnknownRecordError)) throw error;
       refuse(segment.name, segment.fileBytes, error.message);
     }
+    refuse(segment.name, segment.fileBytes, 'a malformed record');
   }
 
-  #visitRecords(
-    segment: Segment,
-    buffer: Buffer,
-    start: number,
-    end: number,
-    address: number,
-  ): void {
-    for (let at = start; at < end; ) {
-      const length = end - at < RECORD_HEADER_BYTES ? 0 : buffer.readUInt32BE(at);
-      const next = at + 4 + length;
-      if (length < 2 || next > end) refuse(segment.name, segment.fileBytes, 'a malformed record');
-      const kind = buffer[at + 4]!;
-      const version = buffer[at + 5]!;
-      const body = at + RECORD_HEADER_BYTES;
-      if (kind < KIND_OWNER_MIN) this.#visitOwn(kind, version, buffer, body, next);
-      else {
-        this.#findings.records += 1;
-        this.#visit(kind, version, buffer, body, next, address + (body - start));
-      }
-      at = next;
+  readonly #visitRecord: VisitRecord = (kind, version, buffer, start, end, position) => {
+    if (kind < KIND_OWNER_MIN) {
+      this.#findings.oldest = decodeOldest(kind, version, buffer, start, end);
+      return;
     }
-  }
-
-  #visitOwn(kind: number, version: number, buffer: Buffer, start: number, end: number): void {
-    const isKnown =
-      kind === KIND_OLDEST && version === OLDEST_VERSION && end - start === OLDEST_BODY_BYTES;
-    if (!isKnown) throw new UnknownRecordError(kind, version);
-    this.#findings.oldest = readOldest(buffer, start);
-  }
+    this.#findings.records += 1;
+    this.#visit(kind, version, buffer, start, end, position);
+  };
 
   /**
    * Files may be missing before the segment that the last `oldest` record names, and only there.

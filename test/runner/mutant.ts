@@ -39,16 +39,27 @@ export function failsUnmutated(root: string, { test, env }: Mutant): Promise<str
 
 /** Why the bug counts as not caught, or undefined. */
 export function survives(root: string, mutant: Mutant): Promise<string | undefined> {
-  const { path, text, replacement, test, env } = mutant;
+  const { test, env } = mutant;
+  return withPlanted(root, mutant, async (copy) => {
+    const result = await runFile(join(copy, test), { cwd: copy, ...(env && { env }) });
+    if (isGood(result)) return `${test} passes with the bug`;
+    return hasRun(result) ? undefined : `${test} does not even start: ${tell(result)}`;
+  });
+}
+
+/** Calls `body` with a copy of the project that has the bug. */
+export function withPlanted<T>(
+  root: string,
+  { path, text, replacement }: Mutant,
+  body: (copy: string) => Promise<T>,
+): Promise<T> {
   return withCopy(root, async (copy) => {
     const source = await readFile(join(copy, path), 'utf8');
     await writeFile(
       join(copy, path),
       source.replace(text, () => replacement),
     );
-    const result = await runFile(join(copy, test), { cwd: copy, ...(env && { env }) });
-    if (isGood(result)) return `${test} passes with the bug`;
-    return hasRun(result) ? undefined : `${test} does not even start: ${tell(result)}`;
+    return await body(copy);
   });
 }
 

@@ -11,7 +11,7 @@ import { viewOf } from '../../queue/support/replayed.ts';
 import { smallSizes } from '../../simulation/small-limits.ts';
 import type { Files } from './damage.ts';
 
-const log = {
+export const sizes = {
   ...smallSizes,
   batchBytesMax: 1700,
   recordBytesMax: 1600,
@@ -73,7 +73,7 @@ export type Stop = 'clean' | 'unclean' | 'unclean, unnoted';
  * its new segments was in the checkpoint, soon after it took the last one into use.
  */
 export async function smallLog(stop: Stop): Promise<Files> {
-  const rig = new Rig({ log });
+  const rig = new Rig({ log: sizes });
   await rig.start();
   await compacted(rig);
   await traffic(rig.connect(), 1);
@@ -101,7 +101,7 @@ export interface Found {
 
 /** Starts a broker on these files. Rejects as the start does. */
 export async function startOn(files: Files): Promise<Found> {
-  const rig = new Rig({ log });
+  const rig = new Rig({ log: sizes });
   rig.storage.load(files);
   const report = await rig.start();
   const view = viewOf(rig.inside.state);
