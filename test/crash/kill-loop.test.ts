@@ -9,19 +9,28 @@ import * as assert from 'uvu/assert';
 import { printedSeed } from '../support/random.ts';
 import { runKillLoop } from './support/kill-loop.ts';
 
-test('20 kills, at work, at the start and within file calls, lose nothing', async () => {
-  const { report, violations } = await runKillLoop({ cycles: 20, seed: printedSeed('kill loop') });
-  console.log(JSON.stringify(report));
-  assert.equal(violations, []);
-  const { confirmed, acked, leasesHonoured, segmentsRemoved, targeted } = report;
-  assert.ok(confirmed > 1000 && acked > 1000, 'there was work');
-  assert.ok(leasesHonoured > 0, 'leases were held over kills');
-  assert.ok(segmentsRemoved > 0, 'segments were compacted away');
-  if (targeted === undefined) {
-    console.log('not run: kills within file calls, since there is no gcc');
-    return;
-  }
-  assert.ok(targeted.missed < 20, 'some kills came at their call');
-});
+const cycles = 20;
+
+if (process.env.WONDERQ_CRASH === undefined) {
+  test('the kill loop is left out aloud', () => {
+    console.log(`not run: ${cycles} kills, since WONDERQ_CRASH is not set, as by .ci/run`);
+  });
+} else {
+  test('20 kills, at work, at the start and within file calls, lose nothing', async () => {
+    const { report, violations } = await runKillLoop({ cycles, seed: printedSeed('kill loop') });
+    console.log(JSON.stringify(report));
+    assert.equal(violations, []);
+    const { confirmed, acked, leasesHonoured, segmentsRemoved, targeted } = report;
+    assert.ok(confirmed > 1000 && acked > 1000, 'there was work');
+    assert.ok(leasesHonoured > 0, 'leases were held over kills');
+    assert.ok(segmentsRemoved > 0, 'segments were compacted away');
+    if (targeted === undefined) {
+      console.log('not run: kills within file calls, since there is no gcc');
+      return;
+    }
+    const { write, fdatasync, rename, unlink, fsyncdir } = targeted;
+    assert.ok(write + fdatasync + rename + unlink + fsyncdir > 0, 'some kills came at their call');
+  });
+}
 
 test.run();

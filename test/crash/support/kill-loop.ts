@@ -8,7 +8,7 @@ import { withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { withTemporary } from '../../support/temporary.ts';
 import { compileShim, drawMoment, type KillCall, killEnvironment } from './log-kill.ts';
-import { quantile, Stage } from './stage.ts';
+import { EXIT_LOCKED, quantile, Stage } from './stage.ts';
 
 const workerCount = 2;
 /** Of history between a start and a kill. */
@@ -81,22 +81,20 @@ class KillLoop {
     const moment = drawMoment(this.#random);
     const env = killEnvironment(shim, join(this.#dataDir, 'log'), moment);
     const broker = this.#stage.spawnBroker(env);
-    const listens = this.#stage.listening(broker).then(
-      () => true,
-      (error: unknown) => {
-        if (broker.isRunning) throw error;
-        return false;
-      },
-    );
-    if (await listens) {
+    const hasListened = await this.#stage.listens(broker);
+    if (hasListened) {
       await this.#stage.work(2 * workBytesMax, broker);
       this.#stage.goesDown();
     }
     const isMissed = broker.isRunning;
     const { signal, code } = await broker.end('SIGKILL');
-    if (signal !== 'SIGKILL') throw new Error(`the broker ended with ${code}: ${broker.stderr}`);
-    this.targeted[isMissed ? 'missed' : moment.call] += 1;
-    if (!(await listens)) this.targeted.atStart += 1;
+    // It was refused for the lock of the one before.
+    const isRefused = code === EXIT_LOCKED;
+    if (signal !== 'SIGKILL' && !isRefused) {
+      throw new Error(`the broker ended with ${code}: ${broker.stderr}`);
+    }
+    this.targeted[isMissed || isRefused ? 'missed' : moment.call] += 1;
+    if (!hasListened && !isRefused) this.targeted.atStart += 1;
   }
 }
 
@@ -121,6 +119,7 @@ export function runKillLoop({ cycles, seed }: KillLoopOptions) {
         ...verdict,
         kills: loop.kills,
         targeted: shim === undefined ? undefined : loop.targeted,
+        refusedAsLocked: stage.refusedAsLocked,
         segmentsRemoved: stage.segmentsRemoved,
         startMsP50: quantile(stage.startsMs, 0.5),
         startMsP99: quantile(stage.startsMs, 0.99),

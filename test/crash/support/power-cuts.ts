@@ -1,7 +1,7 @@
 // Cuts the power under a broker again and again while workers use it, and judges what is there
 // afterwards. Runs inside the namespaces of `file-system.ts`.
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Start, type TestProcess, withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
@@ -21,7 +21,16 @@ export interface PowerCutOptions {
   readonly sourceDir?: string | undefined;
 }
 
+const dataDirOn = (disk: CutFileSystem) => join(disk.path, 'data');
+
 type Cut = 'shutdown' | 'copy';
+
+/** A machine takes longer to come back than the lock of one that is gone takes to get stale. */
+function ageLock(disk: CutFileSystem): void {
+  const longAgo = new Date(Date.now() - 60_000);
+  const lock = join(dataDirOn(disk), 'log/lock');
+  if (existsSync(lock)) utimesSync(lock, longAgo, longAgo);
+}
 
 /** Returns how it was cut. */
 async function cutPower(disk: CutFileSystem, broker: TestProcess, random: Random): Promise<Cut> {
@@ -34,6 +43,7 @@ async function cutPower(disk: CutFileSystem, broker: TestProcess, random: Random
   }
   await broker.end('SIGKILL');
   await disk.powerOn();
+  ageLock(disk);
   return cut;
 }
 
@@ -61,7 +71,7 @@ async function cutAndJudge(
   const historyDir = join(directory, 'histories');
   mkdirSync(historyDir);
   const source = sourceDir === undefined ? {} : { sourceDir };
-  const dataDir = join(disk.path, 'data');
+  const dataDir = dataDirOn(disk);
   const stage = new Stage({ start, dataDir, historyDir, seed, workerCount, ...source });
   const counts = await cutOften(stage, disk, cuts, seededRandom(seed));
   const { verdict, violations } = await stage.verdict();

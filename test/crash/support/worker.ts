@@ -22,21 +22,15 @@ const inputEnded = once(process.stdin.resume(), 'end');
 let isDraining = false;
 let isDrained = false;
 let open = 0;
-let room = Promise.resolve();
-let makeRoom = () => {};
+const changed = new EventTarget();
 
 function change(by: number): void {
   open += by;
-  makeRoom();
+  changed.dispatchEvent(new Event('change'));
 }
 
 async function mayProduce(): Promise<boolean> {
-  while (open > openMax && !isDraining) {
-    room = new Promise((resolve) => {
-      makeRoom = resolve;
-    });
-    await room;
-  }
+  while (open > openMax && !isDraining) await once(changed, 'change');
   return !isDraining;
 }
 
@@ -101,7 +95,7 @@ const producing = Promise.all([
 
 await inputEnded;
 isDraining = true;
-makeRoom();
+change(0);
 await producing;
 const isEmpty = async () => {
   const { ready, inFlight, delayed } = await watcher.getQueue(queue);
