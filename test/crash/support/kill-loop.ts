@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { withTemporary } from '../../support/temporary.ts';
-import { compileShim, drawMoment, type KillCall, killEnvironment } from './log-kill.ts';
+import { compileLogKill, drawMoment, type KillCall, killEnvironment } from './log-kill.ts';
 import { EXIT_LOCKED, quantile, Stage } from './stage.ts';
 
 const workerCount = 2;
@@ -107,7 +107,7 @@ export function runKillLoop({ cycles, seed }: KillLoopOptions) {
       const dataDir = join(directory, 'data');
       const historyDir = join(directory, 'histories');
       mkdirSync(historyDir);
-      const shim = await compileShim(directory);
+      const shim = await compileLogKill(directory);
       const stage = new Stage({ start, dataDir, historyDir, seed, workerCount });
       const loop = new KillLoop(stage, random, dataDir, shim);
       await loop.run(cycles);

@@ -1,8 +1,8 @@
 // The shim that kills a broker at a named moment of its own file calls: compiled here, drawn here.
 
 import { join } from 'node:path';
-import { run } from '../../support/processes.ts';
 import type { Random } from '../../support/random.ts';
+import { compileShim } from '../../support/shim.ts';
 
 const source = join(import.meta.dirname, 'log-kill.c');
 
@@ -19,18 +19,8 @@ export interface Moment {
   readonly number: number;
 }
 
-/** Compiles the shim into `directory` and returns its path; undefined where there is no gcc. */
-export async function compileShim(directory: string): Promise<string | undefined> {
-  const path = join(directory, 'log-kill.so');
-  try {
-    const { code, stderr } = await run('gcc', ['-shared', '-fPIC', '-O1', '-o', path, source]);
-    if (code !== 0) throw new Error(stderr);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return path;
-}
+/** As `compileShim`. */
+export const compileLogKill = (directory: string) => compileShim(source, directory);
 
 /** Half of them during the start. */
 export function drawMoment(random: Random): Moment {

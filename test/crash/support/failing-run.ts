@@ -1,0 +1,109 @@
+// One life of a broker in which a file call fails, and the next one without: what was told in the
+// first must hold in the second.
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { connect } from '../../../src/client/client.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type Ending, type TestProcess, withProcesses } from '../../support/processes.ts';
+
+const patience = { deadlineMs: 60_000 };
+const main = join(import.meta.dirname, '../../../src/cli/main.ts');
+const segmentBytes = 5 * 2 ** 20;
+/** So large that a dozen of them roll the segment twice. */
+const padding = 'x'.repeat(900 * 1024);
+const messages = 14;
+/** Long enough for an ack; whose delivery was never told comes again soon after the next start. */
+const leaseMs = 3000;
+
+export interface Told {
+  readonly confirmed: string[];
+  readonly acked: string[];
+  /** Produced or acked, and the answer never came. */
+  readonly unknown: string[];
+}
+
+export interface Outcome extends Told {
+  readonly ending: Ending;
+  readonly stderr: string;
+}
+
+type Start = Parameters<Parameters<typeof withProcesses>[0]>[0];
+type Client = Awaited<ReturnType<typeof connect>>;
+
+function serve(start: Start, dataDir: string, env: Record<string, string>): TestProcess {
+  const sizes = ['--segment-bytes', String(segmentBytes)];
+  const parameters = ['--import', 'tsx', main, 'serve', '--port', '0', '--data-dir', dataDir];
+  return start(process.execPath, [...parameters, ...sizes], { env });
+}
+
+async function clientOf(broker: TestProcess): Promise<Client> {
+  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, patience);
+  return await connect(url!, { reconnect: false });
+}
+
+/** Rolls, acks, and lets two segments die, so that they are compacted. */
+async function work(client: Client, told: Told, log: string): Promise<void> {
+  for (let number = 0; number < messages; number += 1) {
+    const body = `${number}:`;
+    told.unknown.push(body);
+    await client.produce('orders', body + padding);
+    told.confirmed.push(told.unknown.pop()!);
+    if (number < messages / 2) continue;
+    const [delivery] = await client.receive('orders', { visibilityMs: leaseMs });
+    const got = delivery!.text().slice(0, delivery!.text().indexOf(':') + 1);
+    told.unknown.push(got);
+    await client.ack(delivery!);
+    told.acked.push(told.unknown.pop()!);
+  }
+  const isCompacted = () => !fs.existsSync(join(log, '0000000001.wq'));
+  await eventually('the first segment is gone', isCompacted, { deadlineMs: 3000 });
+}
+
+/** `env`: of the shim. */
+export function lifeWith(dataDir: string, env: Record<string, string>): Promise<Outcome> {
+  return withProcesses(async (start) => {
+    const broker = serve(start, dataDir, env);
+    const told: Told = { confirmed: [], acked: [], unknown: [] };
+    try {
+      await work(await clientOf(broker), told, join(dataDir, 'log'));
+    } catch (error) {
+      // Whether that may be is told by how the broker ends: by itself, if it cut the connection.
+      const { code } = error as { code?: string };
+      if (code === 'CONNECTION_CLOSED' || code === 'CONNECT_FAILED') await broker.ended;
+    }
+    return { ...told, ending: await broker.end('SIGTERM'), stderr: broker.stderr };
+  });
+}
+
+/** Where nothing was confirmed the next start need only be one. */
+function startsAgain(dataDir: string): Promise<void> {
+  return withProcesses(async (start) => {
+    await (await clientOf(serve(start, dataDir, {}))).close();
+  });
+}
+
+/** Everything confirmed and not acked is there; nothing acked is. */
+export function holds(dataDir: string, { confirmed, acked, unknown }: Told): Promise<void> {
+  if (confirmed.length === 0) return startsAgain(dataDir);
+  return withProcesses(async (start) => {
+    const client = await clientOf(serve(start, dataDir, {}));
+    const bodies: string[] = [];
+    for (;;) {
+      const { ready, inFlight } = await client.getQueue('orders');
+      if (Number(ready) + Number(inFlight) === bodies.length) break;
+      const some = await client.receive('orders', { max: 4, waitMs: 2 * leaseMs });
+      bodies.push(...some.map((delivery) => delivery.text().replace(/x*$/, '')));
+    }
+    const left = confirmed.filter((body) => !acked.includes(body));
+    for (const body of left) {
+      assert.ok(bodies.includes(body) || unknown.includes(body), `${body} is lost`);
+    }
+    for (const body of bodies) {
+      assert.not(acked.includes(body), `${body} came back`);
+      assert.ok(confirmed.includes(body) || unknown.includes(body), `${body} was never produced`);
+    }
+    await client.close();
+  });
+}
