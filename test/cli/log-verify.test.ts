@@ -11,7 +11,15 @@ import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { resealHeader } from '../log/support/damage.ts';
 import { temporary } from '../support/temporary.ts';
-import { flip, imageOf, log, logOf, makeLog, segments } from './support/log-directory.ts';
+import {
+  flip,
+  imageOf,
+  log,
+  logOf,
+  makeLog,
+  plantUnknownKind,
+  segments,
+} from './support/log-directory.ts';
 
 const test = suite('log verify');
 
@@ -100,6 +108,7 @@ type Break = (dataDir: string) => void;
 /** Each is judged by a start and by `verify`. */
 const images: Record<string, Break> = {
   'as it was left': () => {},
+  'an unknown kind of record': plantUnknownKind,
   'a stray file': (dataDir) => fs.writeFileSync(join(logOf(dataDir), 'notes'), 'of somebody'),
   'a torn tail': (dataDir) => cut(segments(dataDir)[2]!, 5),
   'an empty last segment': (dataDir) => fs.truncateSync(segments(dataDir)[2]!, 64),

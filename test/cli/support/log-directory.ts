@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { connect } from '../../../src/client/client.ts';
 import { startBroker } from '../../../src/server/start-broker.ts';
+import { blocks, resealBlock } from '../../log/support/damage.ts';
 import { run } from '../../support/processes.ts';
 
 const main = join(import.meta.dirname, '../../../src/cli/main.ts');
@@ -52,6 +53,15 @@ export function flip(path: string, offset: number): void {
   const bytes = fs.readFileSync(path);
   bytes[offset]! ^= 1;
   fs.writeFileSync(path, bytes);
+}
+
+/** The last batch holds a record of a kind that nobody knows, and checks. */
+export function plantUnknownKind(dataDir: string): void {
+  const path = segments(dataDir).at(-1)!;
+  const bytes = fs.readFileSync(path);
+  const { offset } = blocks(bytes).at(-1)!;
+  bytes[offset + 56 + 4] = 99;
+  fs.writeFileSync(path, resealBlock(bytes, offset));
 }
 
 export function segments(dataDir: string): string[] {

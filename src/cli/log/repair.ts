@@ -1,0 +1,115 @@
+/**
+ * `wonderq log repair`: a new log of what still checks of a damaged one, in another directory, and
+ * an exact report of what is lost. Never in place, never by itself.
+ */
+import type { Command } from 'commander';
+import { Repair, type RepairReport } from '../../broker/repair.ts';
+import type { LostBatches } from '../../log/losses.ts';
+import type { DamagedBytes } from '../../log/salvage.ts';
+import { jsonLine, writeLine } from '../text.ts';
+import { refuseIfThere } from './backup.ts';
+import { withNewLog } from './copy.ts';
+import {
+  type DirectoryFlags,
+  dataDirOf,
+  refuseIfEmpty,
+  withDirectory,
+  withSnapshot,
+} from './directory.ts';
+import { describeVerdict, type Verdict, verdictOn } from './verify.ts';
+
+interface Flags extends DirectoryFlags {
+  readonly to: string;
+  readonly time?: boolean;
+}
+
+export interface RepairResult extends RepairReport {
+  /** What `verify` says of the repaired log. */
+  readonly repaired: Verdict;
+}
+
+const ASIDE = {
+  beginning: ' (from the beginning of the log on, where compaction may have dropped them before)',
+  middle: '',
+  end: ' (as far as the checkpoint knows; later ones may be lost too)',
+} as const;
+
+export function addRepair(log: Command): void {
+  withDirectory(log.command('repair'))
+    .description('a new log of what still checks of a damaged one; tells what is lost')
+    .requiredOption('--to <directory>', 'a new data directory, which must not be there')
+    .option('--time', 'a log from ahead of the clock: no time in it is later than now')
+    .option('--json', 'one object')
+    .action(repair);
+}
+
+async function repair(flags: Flags): Promise<void> {
+  refuseIfThere(flags.to);
+  const timeMsMax = flags.time ? Date.now() : undefined;
+  const result = await repairDirectory(dataDirOf(flags), flags.to, timeMsMax);
+  await writeLine(flags.json ? jsonLine(result) : describe(result));
+}
+
+/** Where it fails nothing of the new directory stays. */
+export async function repairDirectory(
+  from: string,
+  to: string,
+  timeMsMax?: number,
+): Promise<RepairResult> {
+  return await withSnapshot(from, async (snapshot) => {
+    await refuseIfEmpty(snapshot, from);
+    return await withNewLog(to, async (disk) => {
+      const report = await new Repair(snapshot, disk, { timeMsMax }).run();
+      return { ...report, repaired: await verdictOn(to) };
+    });
+  });
+}
+
+function describe(result: RepairResult): string {
+  const { kept, damaged, missing, lost, breaks, checkpoint, repaired } = result;
+  const lines = [`kept: ${kept.batches} batches, ${kept.records} records`];
+  if (result.nothingLost) lines.push('nothing is lost');
+  if (checkpoint !== 'intact') lines.push(`the checkpoint is written anew: ${checkpoint}`);
+  if (missing.length > 0) lines.push(`missing: ${missing.join(', ')}`);
+  lines.push(...damaged.map(describeDamaged), ...lost.map(describeLost));
+  for (const { batch, file } of breaks) {
+    lines.push(`batch ${batch} in ${file} does not continue the one before; both are kept`);
+  }
+  lines.push(...describeMended(result));
+  if (!result.nothingLost) {
+    lines.push('a message whose acknowledgement, purge or deletion is lost comes back');
+  }
+  return `${lines.join('\n')}\n\nthe repaired log is ${describeVerdict(repaired)}`;
+}
+
+function describeDamaged({ file, offset, bytes, what }: DamagedBytes): string {
+  return `damaged: ${file}, offset ${offset}, ${bytes} bytes: ${what}`;
+}
+
+function describeLost(lost: LostBatches): string {
+  const batches = `batches ${lost.firstBatch} to ${lost.lastBatch}`;
+  const positions = `positions ${lost.firstPosition} to ${lost.endPosition - 1}`;
+  const ids = `messages produced there have IDs from ${lost.firstId} to ${lost.endId - 1}`;
+  const what = `lost: ${batches}, ${positions}, up to ${new Date(lost.beforeMs).toISOString()}`;
+  return `${what}${ASIDE[lost.where]}; ${ids}`;
+}
+
+function describeMended({ mended, batchesSetBack }: RepairResult): string[] {
+  const { released, delivered, extensionsDropped, sessionsEnded } = mended;
+  const figures: [number, string][] = [
+    [released, 'leases given back'],
+    [delivered, 'deliveries written of which something later tells'],
+    [extensionsDropped, 'extensions left out of which the delivery is lost'],
+    [sessionsEnded, 'sessions ended, as answers to them may be lost'],
+    [batchesSetBack, 'batches set back to the time of the clock'],
+  ];
+  const lines = figures.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  const { queuesDeleted, queuesNamed } = mended;
+  if (queuesDeleted.length > 0) {
+    lines.push(`deleted, as another queue has its name or number: ${queuesDeleted.join(', ')}`);
+  }
+  if (queuesNamed.length > 0) {
+    lines.push(`queues whose name is lost: ${queuesNamed.join(', ')}`);
+  }
+  return lines;
+}

@@ -1,0 +1,245 @@
+/**
+ * What still checks of a damaged log: every whole batch whose blocks are good, wherever it lies,
+ * and every byte that does not check. It changes nothing and judges nothing; what is lost between
+ * the batches is told by `losses.ts`. A format that is not known here is refused all the same.
+ */
+import assert from 'node:assert';
+import { LogDamagedError, UnknownRecordError } from '../errors.ts';
+import { Block } from './block.ts';
+import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
+import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
+import { type ChainEnd, findLaterBlock, SegmentScan, type VisitBatch } from './scan.ts';
+import {
+  decodeSegmentHeader,
+  FORMAT_VERSION,
+  readUncheckedHeader,
+  SEGMENT_HEADER_BYTES,
+  Segment,
+  type SegmentHeader,
+  segmentName,
+  segmentNumber,
+} from './segment.ts';
+import { defaultSizes } from './sizes.ts';
+import type { Storage, StorageFile } from './storage.ts';
+
+/** Batches that follow each other in one file. */
+export interface Run {
+  readonly file: string;
+  readonly offset: number;
+  readonly header: SegmentHeader;
+  readonly firstBatch: number;
+  readonly firstAddress: number;
+  readonly previousCrc: number;
+  /** Of the first batch. */
+  readonly firstTimeMs: number;
+  readonly firstNextId: number;
+  /** Where it ends. */
+  readonly chain: ChainEnd;
+}
+
+/** Bytes of which nothing is kept. */
+export interface DamagedBytes {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly what: string;
+}
+
+export interface Salvaged {
+  readonly runs: readonly Run[];
+  readonly damaged: readonly DamagedBytes[];
+  /** Segments that must be there and are not, under no name. */
+  readonly missing: readonly string[];
+  readonly checkpoint: Checkpoint | undefined;
+  /** Why there is none. */
+  readonly checkpointLost: string | undefined;
+  /** The last `oldest` record: what is before is not needed. */
+  readonly oldest: SegmentStart | undefined;
+}
+
+export type VisitSalvaged = (chain: Readonly<ChainEnd>, ...batch: Parameters<VisitBatch>) => void;
+
+interface Scanned {
+  readonly segment: Segment;
+  readonly chain: ChainEnd;
+  /** Where the last whole batch ends, and where to look for the next block. */
+  readonly end: number;
+  readonly searchFrom: number;
+  readonly what: string;
+}
+
+export class Salvage {
+  readonly #storage: Storage;
+  readonly #window = SegmentScan.window();
+  readonly #runs: Run[] = [];
+  readonly #damaged: DamagedBytes[] = [];
+  /** Numbers of the segments that are there. */
+  readonly #numbers = new Set<number>();
+  #oldest: (SegmentStart & { foundIn: number }) | undefined;
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+  }
+
+  /** Looks at every file that is a segment, by its name or by its header. */
+  async survey(): Promise<Salvaged> {
+    for (const name of (await this.#storage.list()).sort()) await this.#surveyFile(name);
+    this.#runs.sort(byBatch);
+    const found = await this.#checkpoint();
+    const missing = this.#missing(found.checkpoint?.segment ?? 0);
+    const [runs, damaged, oldest] = [this.#runs, this.#damaged, this.#oldest];
+    return { ...found, runs, damaged, missing, oldest };
+  }
+
+  /** Visits the batches of a run again. `ready` is waited for before each read of the file. */
+  async visit(run: Run, visit: VisitSalvaged, ready: () => Promise<void>): Promise<void> {
+    const file = await this.#storage.open(run.file, 'read');
+    const paced = {
+      length: file.length,
+      read: async (target: Uint8Array, offset: number) => {
+        await ready();
+        return await file.read(target, offset);
+      },
+    };
+    try {
+      await this.#scan(run.header, paced as StorageFile, run.offset, visit);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #surveyFile(name: string): Promise<void> {
+    const file = await this.#storage.open(name, 'read');
+    try {
+      const header = await headerOf(file, name);
+      const number = header?.number ?? segmentNumber(name);
+      if (number > 0) this.#numbers.add(number);
+      if (header !== undefined) await this.#surveyBlocks(name, file, header);
+      else if (segmentNumber(name) > 0 && file.length > SEGMENT_HEADER_BYTES) {
+        const what = 'its header is damaged, without which nothing in it checks';
+        this.#damaged.push({ file: name, offset: 0, bytes: file.length, what });
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #surveyBlocks(name: string, file: StorageFile, header: SegmentHeader): Promise<void> {
+    for (let at = SEGMENT_HEADER_BYTES; at < file.length; ) {
+      const run = await this.#surveyRun(name, file, header, at);
+      if (run.end === file.length) return;
+      const from = Math.max(run.searchFrom, at + 1);
+      const found = await findLaterBlock(file, run.segment, from, 0);
+      const next = found < 0 ? file.length : found;
+      this.#noteDamage({ file: name, offset: run.end, bytes: next - run.end, what: run.what });
+      at = next;
+    }
+  }
+
+  async #surveyRun(name: string, file: StorageFile, header: SegmentHeader, offset: number) {
+    let first: { timeMs: number; nextId: number } | undefined;
+    const scanned = await this.#scan(header, file, offset, (chain, ...batch) => {
+      first ??= { timeMs: chain.timeMs, nextId: chain.nextId };
+      this.#findOldest(name, chain, batch);
+    });
+    if (first === undefined) return scanned;
+    const { firstBatch, firstAddress, previousCrc } = scanned.segment;
+    const begin = { firstBatch, firstAddress, previousCrc };
+    const stamp = { firstTimeMs: first.timeMs, firstNextId: first.nextId };
+    this.#runs.push({ file: name, offset, header, ...begin, ...stamp, chain: scanned.chain });
+    return scanned;
+  }
+
+  /** Where bytes do not check, or check and do not follow: both end a run. */
+  async #scan(
+    header: SegmentHeader,
+    file: StorageFile,
+    offset: number,
+    visit: VisitSalvaged,
+  ): Promise<Scanned> {
+    const segment = new Segment(header, defaultSizes.indexBytes);
+    const chain = { batch: 0, crc: 0, address: 0, isKnown: false, timeMs: 0, nextId: 0 };
+    const visitBatch: VisitBatch = (...batch) => visit(chain, ...batch);
+    const scan = new SegmentScan(segment, file, chain, this.#window, visitBatch, offset);
+    const wholeUpTo = () => (segment.isEmpty ? offset : segment.fileBytes);
+    try {
+      const end = await scan.run();
+      return { segment, chain, end, searchFrom: end, what: 'it does not check' };
+    } catch (error) {
+      if (error instanceof UnknownRecordError) {
+        throw new LogDamagedError(segment.name, wholeUpTo(), error.message);
+      }
+      if (!(error instanceof LogDamagedError)) throw error;
+      const what = error.message.slice(error.message.indexOf(': ') + 2);
+      return { segment, chain, end: wholeUpTo(), searchFrom: error.offset, what };
+    }
+  }
+
+  #findOldest(file: string, chain: ChainEnd, batch: Parameters<VisitBatch>): void {
+    const isWhole = visitRecords(...batch, (kind, version, buffer, start, end) => {
+      if (kind >= KIND_OWNER_MIN) return;
+      const oldest = decodeOldest(kind, version, buffer, start, end);
+      if (chain.batch < (this.#oldest?.foundIn ?? 0)) return;
+      this.#oldest = { ...oldest, foundIn: chain.batch };
+    });
+    assert(isWhole, `a malformed record in batch ${chain.batch} of ${file}`);
+  }
+
+  #missing(lastNumber: number): string[] {
+    const last = Math.max(lastNumber, ...this.#numbers);
+    const missing: string[] = [];
+    for (let number = this.#oldest?.number ?? 1; number <= last; number += 1) {
+      if (!this.#numbers.has(number)) missing.push(segmentName(number));
+    }
+    return missing;
+  }
+
+  #noteDamage(damage: DamagedBytes): void {
+    if (damage.bytes === 0) return;
+    const last = this.#damaged.at(-1);
+    const isNext = last?.file === damage.file && last.offset + last.bytes === damage.offset;
+    if (!isNext) this.#damaged.push(damage);
+    else this.#damaged[this.#damaged.length - 1] = { ...last, bytes: last.bytes + damage.bytes };
+  }
+
+  async #checkpoint(): Promise<Pick<Salvaged, 'checkpoint' | 'checkpointLost'>> {
+    const names = await this.#storage.list();
+    if (!names.includes(CHECKPOINT_NAME)) {
+      return { checkpoint: undefined, checkpointLost: 'the file is missing' };
+    }
+    try {
+      return { checkpoint: await readCheckpoint(this.#storage), checkpointLost: undefined };
+    } catch (error) {
+      if (!(error instanceof LogDamagedError) || error.offset !== 0) throw error;
+      return { checkpoint: undefined, checkpointLost: 'its checksum is wrong' };
+    }
+  }
+}
+
+/** The same batches twice: those under the name of a segment come first. */
+function byBatch(a: Run, b: Run): number {
+  if (a.firstBatch !== b.firstBatch) return a.firstBatch - b.firstBatch;
+  return Math.sign(segmentNumber(b.file)) - Math.sign(segmentNumber(a.file));
+}
+
+/**
+ * Of a damaged header the salt may be whole: then a block checks with it, and says the epoch.
+ */
+async function headerOf(file: StorageFile, name: string): Promise<SegmentHeader | undefined> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  const length = await file.read(bytes, 0);
+  const header = decodeSegmentHeader(bytes.subarray(0, length));
+  if (header !== undefined) {
+    if (header.version === FORMAT_VERSION) return header;
+    throw new LogDamagedError(name, 12, `its format version ${header.version} is not known here`);
+  }
+  if (segmentNumber(name) === 0 || length < SEGMENT_HEADER_BYTES) return undefined;
+  const unchecked = { ...readUncheckedHeader(bytes), number: segmentNumber(name) };
+  const segment = new Segment(unchecked, defaultSizes.indexBytes);
+  const offset = await findLaterBlock(file, segment, SEGMENT_HEADER_BYTES, 0);
+  if (offset < 0) return undefined;
+  const block = new Block();
+  await file.read(bytes, offset);
+  block.read(bytes, 0);
+  return { ...unchecked, epoch: block.epoch };
+}

@@ -1,0 +1,251 @@
+/**
+ * Repair of a small log of a real broker: without any one of its batches, without several, and in
+ * every kind of damage. Whatever is missing, the result is a log that a start takes, holds all that
+ * still checks, and what is lost is told exactly.
+ */
+// limit: 240 s
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readLogState } from '../../src/broker/log-state.ts';
+import { type Description, RecordDescriber } from '../../src/broker/record-description.ts';
+import { Repair, type RepairReport } from '../../src/broker/repair.ts';
+import { processRuntime } from '../../src/broker/runtime.ts';
+import { LogDamagedError } from '../../src/errors.ts';
+import { Snapshot } from '../../src/log/snapshot.ts';
+import { checkInvariants } from '../../src/queue/invariants.ts';
+import type { State } from '../../src/queue/state.ts';
+import { blocks, type Files, segmentNames, tailName, without } from '../log/support/damage.ts';
+import { damages } from '../log/support/images.ts';
+import { sizes, smallLog } from '../log/support/small-log.ts';
+import { viewOf } from '../queue/support/replayed.ts';
+import { SimulatedStorage } from '../simulation/storage.ts';
+import { seededRandom } from '../support/random.ts';
+
+const test = suite('repair');
+
+function storageWith(files: Files): SimulatedStorage {
+  const storage = new SimulatedStorage({ random: () => 0.5, schedule: (run) => run() });
+  return storage.load(files);
+}
+
+interface Repaired {
+  readonly report: RepairReport;
+  readonly state: State;
+}
+
+async function repaired(files: Files): Promise<Repaired> {
+  const source = await Snapshot.take(storageWith(files));
+  const target = storageWith(new Map());
+  const report = await new Repair(source, target, { sizes }).run();
+  const { state, findings } = await stateOf(target.files());
+  assert.ok(findings.checkpoint!.isClean);
+  checkInvariants(state);
+  return { report, state };
+}
+
+async function stateOf(files: Files, watch?: Parameters<typeof readLogState>[2]) {
+  return await readLogState(await Snapshot.take(storageWith(files)), processRuntime, watch, sizes);
+}
+
+interface FoundBatch {
+  readonly batch: number;
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+function batchesOf(files: Files): FoundBatch[] {
+  return segmentNames(files).flatMap((file) => {
+    const all = blocks(files.get(file)!);
+    return all
+      .filter(({ isFirst }) => isFirst)
+      .map(({ batch, offset: start }) => {
+        const { end } = all.findLast((block) => block.batch === batch)!;
+        return { batch, file, start, end };
+      });
+  });
+}
+
+/** Without some batches, as if nothing had been there. */
+function withoutBatches(files: Files, gone: readonly FoundBatch[]): Files {
+  const result = new Map(files);
+  for (const { file, start, end } of gone.toSorted((a, b) => b.start - a.start)) {
+    result.set(file, without(result.get(file)!, start, end));
+  }
+  return result;
+}
+
+/** Neighbours together, as the report tells them. */
+function rangesOf(gone: readonly FoundBatch[]): [number, number][] {
+  const ranges: [number, number][] = [];
+  for (const { batch } of gone.toSorted((a, b) => a.batch - b.batch)) {
+    const last = ranges.at(-1);
+    if (last?.[1] === batch - 1) last[1] = batch;
+    else ranges.push([batch, batch]);
+  }
+  return ranges;
+}
+
+type Said = Description & { readonly batch: number };
+
+async function recordsOf(files: Files): Promise<Said[]> {
+  const said: Said[] = [];
+  const describer = new RecordDescriber(false);
+  await stateOf(files, ({ chain }) => {
+    return (...record) => {
+      said.push({ ...describer.describe(...record), batch: chain.batch });
+    };
+  });
+  return said;
+}
+
+const idsOf = ({ id, ids }: Description) => (ids ?? [id]) as string[];
+
+/** What is live in the whole log and stands in a batch that is kept is live; settled is settled. */
+function compareMessages(whole: State, now: State, said: readonly Said[], gone: Set<number>): void {
+  const kept = said.filter(({ batch }) => !gone.has(batch));
+  const carried = kept.filter(({ kind }) => kind === 'produced' || kind === 'copied');
+  for (const record of carried) {
+    const queue = record.queue as number;
+    for (const id of idsOf(record)) {
+      if (!whole.queuesByNumber.get(queue)?.locate(Number(id))) continue;
+      assert.ok(now.queuesByNumber.get(queue)?.locate(Number(id)), `${id} is live and not kept`);
+    }
+  }
+  for (const record of kept.filter(({ kind }) => kind === 'settled')) {
+    const queue = now.queuesByNumber.get(record.queue as number);
+    for (const id of idsOf(record)) {
+      assert.is(queue?.locate(Number(id)) ?? false, false, `${id} is acknowledged and came back`);
+    }
+  }
+}
+
+/** Everything but where it stands. */
+function contentOf(state: State): string {
+  const leaveOut = (key: string, value: unknown) => (key === 'position' ? undefined : value);
+  return JSON.stringify(viewOf(state), leaveOut);
+}
+
+for (const stop of ['clean', 'unclean', 'unclean, unnoted'] as const) {
+  test(`a log that is not damaged is the same afterwards, ${stop} stop`, async () => {
+    const files = await smallLog(stop);
+    const { report, state } = await repaired(files);
+    assert.is(report.nothingLost, true);
+    const before = await stateOf(files);
+    assert.is(contentOf(state), contentOf(before.state));
+    assert.is(report.kept.records, before.findings.records);
+  });
+
+  test(`without any one batch, and without several, ${stop} stop`, async () => {
+    const files = await smallLog(stop);
+    const { findings, state: whole } = await stateOf(files);
+    const said = await recordsOf(files);
+    const needed = batchesOf(files).filter(({ batch }) => batch >= (findings.oldest?.batch ?? 1));
+    // Where the record `oldest` is lost, what was dropped before counts as lost.
+    const first = needed[0]!.batch;
+    const random = seededRandom(1);
+    const some = () => needed.filter(() => random.fraction() < 0.05 + 0.4 * random.fraction());
+    const sets = [...needed.map((one) => [one]), ...Array.from({ length: 150 }, some)];
+    const mended = { released: 0, delivered: 0, extensionsDropped: 0, sessionsEnded: 0, named: 0 };
+    for (const gone of sets) {
+      if (gone.length === 0) continue;
+      const { report, state } = await repaired(withoutBatches(files, gone));
+      const last = Math.max(findings.checkpoint!.batch, 0);
+      const isUnseen = ([from]: [number, number]) => {
+        return from > last && needed.every((one) => one.batch < from || gone.includes(one));
+      };
+      const due = rangesOf(gone).filter((range) => !isUnseen(range));
+      const told = report.lost
+        .map(({ firstBatch, lastBatch }) => [Math.max(firstBatch, first), lastBatch])
+        .filter(([from, to]) => from! <= to!);
+      assert.equal(told, cutAt(due, needed, gone, last), JSON.stringify(rangesOf(gone)));
+      compareMessages(whole, state, said, new Set(gone.map(({ batch }) => batch)));
+      mended.released += report.mended.released;
+      mended.delivered += report.mended.delivered;
+      mended.extensionsDropped += report.mended.extensionsDropped;
+      mended.sessionsEnded += report.mended.sessionsEnded;
+      mended.named += report.mended.queuesNamed.length;
+      if (told.length > 0) assert.is(state.sessions.size, 0);
+    }
+    console.log(JSON.stringify({ test: 'repair', stop, holes: sets.length, ...mended }));
+    for (const [what, count] of Object.entries(mended)) assert.ok(count > 0, `${what} never ran`);
+  });
+}
+
+/** At the end only the checkpoint tells what is missing. */
+function cutAt(
+  ranges: [number, number][],
+  needed: readonly FoundBatch[],
+  gone: readonly FoundBatch[],
+  last: number,
+): [number, number][] {
+  const newest = needed.findLast((one) => !gone.includes(one))?.batch ?? 0;
+  return ranges.map(([from, to]) => (to > newest ? [from, Math.min(to, last)] : [from, to]));
+}
+
+/** Every so many images of a kind, since there are tens of thousands. */
+const STEP = 131;
+
+for (const [title, imagesOf] of Object.entries(damages)) {
+  test(`the result is a log that a start takes: ${title}`, async () => {
+    const files = await smallLog('unclean');
+    let tried = 0;
+    let refused = 0;
+    let at = 0;
+    for (const image of imagesOf(files)) {
+      at += 1;
+      const isMany = /truncation|bit|piece/.test(title);
+      if (isMany && at % STEP !== 0) continue;
+      tried += 1;
+      try {
+        await repaired(image.files);
+      } catch (error) {
+        if (!(error instanceof LogDamagedError)) assert.unreachable(`${image.label}: ${error}`);
+        refused += 1;
+        assert.match((error as Error).message, /not known here|unknown/, image.label);
+      }
+    }
+    console.log(JSON.stringify({ test: 'repair of damage', title, tried, refused }));
+    assert.ok(tried > 0);
+  });
+}
+
+test('without a checkpoint it writes one, and says so', async () => {
+  const files = await smallLog('clean');
+  const { state: whole } = await stateOf(files);
+  files.delete('CHECKPOINT');
+  const { report, state } = await repaired(files);
+  assert.is(report.checkpoint, 'the file is missing');
+  assert.equal([report.nothingLost, report.lost, report.damaged], [false, [], []]);
+  assert.is(state.sessions.size, 0);
+  for (const queue of whole.queuesByNumber.values()) {
+    assert.is(state.required(queue.name).live, queue.live);
+  }
+});
+
+test('no message gets an ID of one that is lost', async () => {
+  const files = await smallLog('unclean');
+  const { findings } = await stateOf(files);
+  const gone = tailName(files);
+  files.delete(gone);
+  const source = await Snapshot.take(storageWith(files));
+  const target = storageWith(new Map());
+  const report = await new Repair(source, target, { sizes }).run();
+  assert.equal(report.missing, [gone]);
+  const repairedFindings = (await stateOf(target.files())).findings;
+  assert.ok(repairedFindings.chain.nextId > findings.chain.nextId + 2 ** 31);
+});
+
+test('a log from ahead of the clock is set back, and its leases are given up', async () => {
+  const files = await smallLog('unclean');
+  const source = await Snapshot.take(storageWith(files));
+  const target = storageWith(new Map());
+  const timeMsMax = 1_699_999_999_000;
+  const report = await new Repair(source, target, { timeMsMax, sizes }).run();
+  assert.ok(report.batchesSetBack > 0);
+  const { state, findings } = await stateOf(target.files());
+  assert.is(findings.chain.timeMs, timeMsMax);
+  for (const queue of state.queuesByNumber.values()) assert.is(queue.inFlight, 0);
+});
+
+test.run();

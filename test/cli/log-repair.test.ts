@@ -1,0 +1,135 @@
+// `wonderq log repair` as a command: what it says, that it is never done in place, and that a
+// broker starts on the result.
+// limit: 120 s
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RecordJournal } from '../../src/broker/record-journal.ts';
+import { repairDirectory } from '../../src/cli/log/repair.ts';
+import { connect } from '../../src/client/client.ts';
+import { Disk } from '../../src/log/disk.ts';
+import { FileLog } from '../../src/log/file-log.ts';
+import { startBroker } from '../../src/server/start-broker.ts';
+import { temporary } from '../support/temporary.ts';
+import {
+  flip,
+  imageOf,
+  log,
+  logOf,
+  makeLog,
+  plantUnknownKind,
+  segments,
+} from './support/log-directory.ts';
+
+const test = suite('log repair');
+const DAY_MS = 86_400_000;
+
+async function ordersIn(dataDir: string): Promise<string[]> {
+  const broker = await startBroker({ dataDir, port: 0 });
+  const client = await connect(broker.url, { session: false });
+  const deliveries = await client.receive('orders', { max: 9 });
+  await client.close();
+  await broker.stop();
+  return deliveries.map((delivery) => delivery.text());
+}
+
+test(
+  'what is damaged is left out, told, and nothing else; the log itself stays as it is',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'clean');
+    const tail = segments(dataDir)[2]!;
+    flip(tail, fs.statSync(tail).size - 1);
+    const before = imageOf(dataDir);
+    const { code, stdout, stderr } = await log('repair', '--data-dir', dataDir, '--to', to);
+    assert.is(code, 0, stderr);
+    assert.match(stdout, /^damaged: 0000000003\.wq, offset \d+, \d+ bytes: it does not check$/m);
+    assert.match(stdout, /^lost: batches (\d+) to \1, positions \d+ to \d+, .*checkpoint knows/m);
+    assert.match(stdout, /^a message whose acknowledgement, .* comes back$/m);
+    assert.match(stdout, /^the repaired log is intact: /m);
+    assert.equal(imageOf(dataDir), before);
+    // The damaged batch was the ack of b1, which comes back.
+    const { code: verified } = await log('verify', '--data-dir', to);
+    assert.is(verified, 0);
+    assert.equal(await ordersIn(to), ['a2', 'b2']);
+  }),
+);
+
+test(
+  'a segment that is gone, with its acks: what they settled comes back',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'unclean');
+    fs.rmSync(segments(dataDir)[1]!);
+    const result = await repairDirectory(dataDir, to);
+    assert.equal(result.missing, ['0000000002.wq']);
+    assert.is(result.lost.length, 1);
+    assert.is(result.lost[0]!.where, 'middle');
+    assert.equal(await ordersIn(to), ['b0', 'a2', 'b2']);
+  }),
+);
+
+test(
+  'a log from over a day ahead starts after repair with --time, and not without',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    const disk = new Disk(logOf(dataDir));
+    const ahead = new FileLog(disk, { reserve: false });
+    await ahead.open(() => {});
+    new RecordJournal(ahead).started(1);
+    ahead.mark({ timeMs: Date.now() + DAY_MS + 60_000, nextId: 1 });
+    await ahead.close();
+    await disk.close();
+    const without = await log('repair', '--data-dir', dataDir, '--to', to);
+    assert.is(without.code, 65);
+    assert.match(without.stderr, /but the clock says/);
+    assert.is(fs.existsSync(to), false);
+    const { code, stdout, stderr } = await log(
+      'repair',
+      '--time',
+      '--data-dir',
+      dataDir,
+      '--to',
+      to,
+    );
+    assert.is(code, 0, stderr);
+    assert.match(stdout, /^1 batches set back to the time of the clock$/m);
+    const broker = await startBroker({ dataDir: to, port: 0 });
+    await broker.stop();
+  }),
+);
+
+test(
+  'it makes a new directory only, and a checkpoint where there is none',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'clean');
+    const there = await log('repair', '--data-dir', dataDir, '--to', dataDir);
+    assert.is(there.code, 64);
+    assert.is((await log('repair', '--data-dir', dataDir)).code, 64);
+    assert.is((await log('repair', '--data-dir', directory, '--to', to)).code, 64);
+    const checkpoint = join(logOf(dataDir), 'CHECKPOINT');
+    fs.rmSync(checkpoint);
+    const { code, stdout } = await log('repair', '--json', '--data-dir', dataDir, '--to', to);
+    assert.is(code, 0);
+    const { nothingLost, checkpoint: said } = JSON.parse(stdout);
+    assert.equal([nothingLost, said], [false, 'the file is missing']);
+  }),
+);
+
+test(
+  'a record of a newer program is not left out but refused',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'clean');
+    plantUnknownKind(dataDir);
+    const { code, stderr } = await log('repair', '--data-dir', dataDir, '--to', to);
+    assert.is(code, 65);
+    assert.match(stderr, /0000000003\.wq, offset \d+: unknown record kind 99, version 1/);
+    assert.is(fs.existsSync(to), false);
+  }),
+);
+
+test.run();
