@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { Arena } from './arena.ts';
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
 import { type Fence, FencedStorage } from './fenced-storage.ts';
-import { isNoSpace } from './files.ts';
+import { isNoDescriptor, isNoSpace } from './files.ts';
 import { Gathering } from './gathering.ts';
 import type {
   CachedRange,
@@ -50,8 +50,6 @@ export interface FileLogOptions extends Partial<Sizes> {
 export class FileLog implements Log {
   readonly batchBytesMax: number;
   readonly recordBytesMax: number;
-  readonly stalled = false;
-
   readonly #storage: Storage;
   readonly #sizes: Sizes;
   readonly #keepsReserve: boolean;
@@ -145,6 +143,10 @@ export class FileLog implements Log {
 
   commit(): void {
     this.#writer.start();
+  }
+
+  get stalled(): boolean {
+    return this.#writer.isStalled;
   }
 
   get appended(): Position {
@@ -314,12 +316,12 @@ export class FileLog implements Log {
     this.#askFree();
   };
 
-  /** Nothing depends on this one: without space for it the one before stays. */
+  /** Nothing depends on this one: without space or a descriptor for it the one before stays. */
   async #noteRoll(checkpoint: Checkpoint): Promise<void> {
     try {
       await writeCheckpoint(this.#storage, checkpoint);
     } catch (error) {
-      if (!isNoSpace(error)) this.#writer.fail(error);
+      if (!isNoSpace(error) && !isNoDescriptor(error)) this.#writer.fail(error);
     }
   }
 

@@ -18,6 +18,12 @@ export function isNoSpace(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** The process or the machine has no file descriptor left: that passes. */
+export function isNoDescriptor(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'EMFILE' || code === 'ENFILE';
+}
+
 /** Appends all of `bytes`; taking fewer is how a file system says that it is full. */
 export function appendWhole(file: StorageFile, bytes: Uint8Array): void {
   if (file.append([bytes]) !== bytes.length) throw new NoSpaceError('short write');

@@ -131,7 +131,8 @@ export interface Log {
   readonly synced: Position;
 
   /**
-   * Nothing gets durable for now; the broker refuses what would need it. Always false for files.
+   * Nothing gets durable for now; the broker refuses what would need it. For files: no descriptor
+   * is left for the next segment; each `commit` tries again.
    */
   readonly stalled: boolean;
 

@@ -4,7 +4,7 @@
  * second what makes room again and the next start. They are filled a piece at a time, so that
  * traffic never waits for more than one piece, and only while there is plenty of space.
  */
-import { isNoSpace, NoSpaceError, removeLeftover, replaceFile } from './files.ts';
+import { isNoDescriptor, isNoSpace, NoSpaceError, removeLeftover, replaceFile } from './files.ts';
 import type { Storage } from './storage.ts';
 
 const NAMES = ['reserve-1', 'reserve-2'] as const;
@@ -112,6 +112,8 @@ export class Reserve {
     try {
       await this.#filling;
     } catch (error) {
+      // It is tried again when the free space is asked for the next time.
+      if (isNoDescriptor(error)) return;
       if (!isNoSpace(error)) throw error;
       this.#becomeShort();
       await removeLeftover(this.#storage, TEMPORARY_NAME);

@@ -9,7 +9,7 @@ import { DirectoryLockedError } from '../errors.ts';
 import type { Arena } from './arena.ts';
 import { BLOCK_HEADER_BYTES, Block } from './block.ts';
 import { type Fence, refuseIfLost } from './fenced-storage.ts';
-import { isNoSpace, NoSpaceError } from './files.ts';
+import { isNoDescriptor, isNoSpace, NoSpaceError } from './files.ts';
 import type { Batch, Gathering } from './gathering.ts';
 import type { Position } from './log.ts';
 import { createSegment } from './recovery.ts';
@@ -49,6 +49,10 @@ export class Writer {
   readonly #block = new Block();
   /** The batch in flight. */
   #batch: Batch | undefined;
+  /** Rolls and appends the batch in flight, for which no segment could be opened. */
+  #rollAgain: (() => Promise<void>) | undefined;
+  /** The batch in flight waits for a descriptor. */
+  isStalled = false;
   /** Number and last CRC of the last batch appended. */
   #batchNumber: number;
   #crc: number;
@@ -90,6 +94,9 @@ export class Writer {
 
   /** Writes what is marked, unless a batch is in flight: then that follows by itself. */
   start(): void {
+    const rollAgain = this.#rollAgain;
+    this.#rollAgain = undefined;
+    void rollAgain?.();
     if (this.#batch !== undefined || this.#endError !== undefined) return;
     const batch = this.#parts.gathering.take();
     if (batch === undefined) return;
@@ -257,7 +264,7 @@ export class Writer {
     if (this.#tail.fileBytes * 2 < this.#parts.sizes.segmentBytes) return;
     this.#next = this.#createNext();
     this.#next.catch((error: unknown) => {
-      if (!isNoSpace(error)) this.fail(error);
+      if (!isNoSpace(error) && !isNoDescriptor(error)) this.fail(error);
     });
   }
 
@@ -281,11 +288,19 @@ export class Writer {
       this.#tail = next;
       await this.#parts.segments.close(sealed);
     } catch (error) {
-      this.fail(error);
+      if (isNoDescriptor(error)) this.#stall(() => this.#rollAndAppend(batch, payloads, bytes));
+      else this.fail(error);
       return;
     }
+    this.isStalled = false;
     if (this.#endError !== undefined) return;
     this.#parts.rolled();
     this.#append(batch, payloads, bytes);
+  }
+
+  #stall(rollAgain: () => Promise<void>): void {
+    if (this.#endError !== undefined) return;
+    this.#rollAgain = rollAgain;
+    this.isStalled = true;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What the log does when the disk fails or is full: nothing is confirmed in vain. Rows
- * E14, E15, E16 and E17 of docs/reliability.md.
+ * E14, E15, E16, E17 and E18 of docs/reliability.md.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -82,6 +82,32 @@ for (const [operation, pattern] of [
       await durable(log, listener);
     }
     assert.is(listener.endings[0]?.how, 'failed');
+  });
+}
+
+for (const code of ['EMFILE', 'ENFILE']) {
+  test(`without a descriptor for a new segment the log waits for one: ${code}`, async () => {
+    const storage = promptStorage();
+    const { log, listener } = await openLog(storage);
+    storage.fault = (asked) => (asked === 'open' ? systemError(code, asked) : undefined);
+    const bodies: string[] = [];
+    while (!log.stalled) {
+      bodies.push(`${bodies.length}:`.padEnd(200, 'x'));
+      append(log, bodies.at(-1)!);
+      await until(() => log.synced === log.appended || log.stalled);
+    }
+    const { synced } = log;
+    for (let count = 0; count < 5; count += 1) {
+      log.commit();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.is(log.synced, synced);
+    storage.fault = () => undefined;
+    await durable(log);
+    assert.not(log.stalled);
+    assert.equal(listener.endings, []);
+    const again = await openLog(storage.crash('power'));
+    assert.equal(again.bodies, bodies);
   });
 }
 

@@ -123,9 +123,12 @@ export function append(log: Log, ...bodies: string[]): number[] {
   return positions;
 }
 
-/** On return all that was marked is durable, or the log has ended. */
+/** On return all that was marked is durable, or the log has ended. Asks as a broker's turns do. */
 export async function durable(log: Log, listener?: Listening): Promise<void> {
-  await until(() => log.synced === log.appended || (listener?.endings.length ?? 0) > 0);
+  await until(() => {
+    if (log.stalled) log.commit();
+    return log.synced === log.appended || (listener?.endings.length ?? 0) > 0;
+  });
 }
 
 export async function until(condition: () => boolean): Promise<void> {
