@@ -62,12 +62,11 @@ test('a log that confirms before the sync is caught', async () => {
     first,
     seeds: 60,
     seconds: 60,
-    isStrict: true,
     makeLog: (storage, options) => new HastyLog(storage, options),
   });
   report('simulation canary: confirm before sync', summary);
-  const [failure] = summary.failures;
-  assert.instance(failure?.error, Violation);
+  // A start may see it too and refuse; what counts is that the oracle does.
+  assert.ok(summary.failures.some(({ error }) => error instanceof Violation));
 });
 
 test.run();
