@@ -25,6 +25,8 @@ import type { Storage } from './storage.ts';
 
 export const CHECKPOINT_NAME = 'CHECKPOINT';
 export const CHECKPOINT_BYTES = 64;
+/** Where stand whether the stop was clean, and the epoch. */
+export const CHECKPOINT_LIFE = [14, 20] as const;
 
 const TEMPORARY_NAME = 'checkpoint.tmp';
 const MAGIC = Buffer.from('WONDERQC', 'latin1');

@@ -59,6 +59,13 @@ export interface Salvaged {
 
 export type VisitSalvaged = (chain: Readonly<ChainEnd>, ...batch: Parameters<VisitBatch>) => void;
 
+interface FoundHeader {
+  readonly header: SegmentHeader | undefined;
+  readonly isIntact: boolean;
+}
+
+const none: FoundHeader = { header: undefined, isIntact: false };
+
 interface Scanned {
   readonly segment: Segment;
   readonly chain: ChainEnd;
@@ -111,7 +118,11 @@ export class Salvage {
   async #surveyFile(name: string): Promise<void> {
     const file = await this.#storage.open(name, 'read');
     try {
-      const header = await headerOf(file, name);
+      const { header, isIntact } = await headerOf(file, name);
+      if (header !== undefined && !isIntact) {
+        const what = 'its header; blocks in it check all the same';
+        this.#damaged.push({ file: name, offset: 0, bytes: SEGMENT_HEADER_BYTES, what });
+      }
       const number = header?.number ?? segmentNumber(name);
       if (number > 0) this.#numbers.add(number);
       if (header !== undefined) await this.#surveyBlocks(name, file, header);
@@ -225,21 +236,21 @@ function byBatch(a: Run, b: Run): number {
 /**
  * Of a damaged header the salt may be whole: then a block checks with it, and says the epoch.
  */
-async function headerOf(file: StorageFile, name: string): Promise<SegmentHeader | undefined> {
+async function headerOf(file: StorageFile, name: string): Promise<FoundHeader> {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   const length = await file.read(bytes, 0);
   const header = decodeSegmentHeader(bytes.subarray(0, length));
   if (header !== undefined) {
-    if (header.version === FORMAT_VERSION) return header;
+    if (header.version === FORMAT_VERSION) return { header, isIntact: true };
     throw new LogDamagedError(name, 12, `its format version ${header.version} is not known here`);
   }
-  if (segmentNumber(name) === 0 || length < SEGMENT_HEADER_BYTES) return undefined;
+  if (segmentNumber(name) === 0 || length < SEGMENT_HEADER_BYTES) return none;
   const unchecked = { ...readUncheckedHeader(bytes), number: segmentNumber(name) };
   const segment = new Segment(unchecked, defaultSizes.indexBytes);
   const offset = await findLaterBlock(file, segment, SEGMENT_HEADER_BYTES, 0);
-  if (offset < 0) return undefined;
+  if (offset < 0) return none;
   const block = new Block();
   await file.read(bytes, offset);
   block.read(bytes, 0);
-  return { ...unchecked, epoch: block.epoch };
+  return { header: { ...unchecked, epoch: block.epoch }, isIntact: false };
 }

@@ -4,44 +4,45 @@
  * then, so that what is removed meanwhile stays readable and what is appended is not seen.
  */
 import assert from 'node:assert';
-import { CHECKPOINT_NAME } from './checkpoint.ts';
+import { CHECKPOINT_LIFE, CHECKPOINT_NAME } from './checkpoint.ts';
 import { segmentNumber } from './segment.ts';
 import type { Storage, StorageFile } from './storage.ts';
 
-/** What says that a directory has moved on. */
-interface Sight {
-  readonly names: readonly string[];
-  readonly segments: string;
-  readonly checkpoint: string;
-}
+const [LIFE_START, LIFE_END] = CHECKPOINT_LIFE;
 
 export class Snapshot implements Storage {
   readonly #storage: Storage;
-  readonly #sight: Sight;
-  readonly #files: ReadonlyMap<string, StorageFile>;
-  /** Bytes read so far. */
-  bytesRead = 0;
+  readonly #files: ReadonlyMap<string, StillFile>;
 
-  private constructor(storage: Storage, sight: Sight, files: ReadonlyMap<string, StorageFile>) {
+  private constructor(storage: Storage, files: ReadonlyMap<string, StillFile>) {
     this.#storage = storage;
-    this.#sight = sight;
     this.#files = files;
   }
 
-  /** Begins again where segments came or went, or the checkpoint changed, while it looked. */
+  /**
+   * The checkpoint is opened first, so that all that it says is in the segments. Begins again where
+   * a segment went meanwhile, or a start or a stop of a broker fell in between.
+   */
   static async take(storage: Storage): Promise<Snapshot> {
     for (;;) {
-      const before = await look(storage);
-      const files = new Map<string, StorageFile>();
+      const files = new Map<string, StillFile>();
       try {
-        await openAll(storage, before.names, files);
-        if (isSame(before, await look(storage))) return new Snapshot(storage, before, files);
+        const checkpoint = await openIfThere(storage, CHECKPOINT_NAME);
+        if (checkpoint !== undefined) files.set(CHECKPOINT_NAME, checkpoint);
+        const life = await lifeIn(checkpoint);
+        const isWhole = await openAll(storage, files);
+        if (isWhole && life === (await lifeOf(storage))) return new Snapshot(storage, files);
       } catch (error) {
         await closeAll(files);
         throw error;
       }
       await closeAll(files);
     }
+  }
+
+  /** Read so far. */
+  get bytesRead(): number {
+    return [...this.#files.values()].reduce((sum, file) => sum + file.bytesRead, 0);
   }
 
   /** Bytes of all segments. */
@@ -52,13 +53,17 @@ export class Snapshot implements Storage {
 
   /** Whether somebody has written since: a broker is running. */
   async hasMovedOn(): Promise<boolean> {
-    const sight = await look(this.#storage);
-    if (!isSame(this.#sight, sight)) return true;
-    const newest = sight.names.findLast((name) => segmentNumber(name) > 0);
-    if (newest === undefined) return false;
-    const file = await openIfThere(this.#storage, newest);
-    await file?.close();
-    return file?.length !== this.#files.get(newest)!.length;
+    if ((await lifeOf(this.#storage)) !== (await lifeIn(this.#files.get(CHECKPOINT_NAME))))
+      return true;
+    // The newest may be one that is prepared while the one before it fills.
+    const newest = newestOf([...this.#files.keys()]);
+    if (newest.join() !== newestOf(await this.#storage.list()).join()) return true;
+    for (const name of newest) {
+      const file = await openIfThere(this.#storage, name);
+      await file?.end();
+      if (file?.length !== this.#files.get(name)!.length) return true;
+    }
+    return false;
   }
 
   async close(): Promise<void> {
@@ -73,10 +78,7 @@ export class Snapshot implements Storage {
     assert(how === 'read', 'a snapshot is only read');
     const file = this.#files.get(name);
     assert(file !== undefined, 'a snapshot has every file that it lists');
-    const noted = (bytes: number) => {
-      this.bytesRead += bytes;
-    };
-    return Promise.resolve(new StillFile(file, noted));
+    return Promise.resolve(file);
   }
 
   rename(): never {
@@ -96,23 +98,26 @@ export class Snapshot implements Storage {
   }
 }
 
-/** A file of a snapshot, which closes it; it does not grow. */
+/** A file as long as it was when it was opened. The snapshot closes it, not who reads it. */
 class StillFile implements StorageFile {
   readonly length: number;
+  bytesRead = 0;
   readonly #file: StorageFile;
-  readonly #noted: (bytes: number) => void;
 
-  constructor(file: StorageFile, noted: (bytes: number) => void) {
+  constructor(file: StorageFile) {
     this.length = file.length;
     this.#file = file;
-    this.#noted = noted;
   }
 
   async read(target: Uint8Array, offset: number): Promise<number> {
     const length = Math.max(0, Math.min(target.length, this.length - offset));
     const count = await this.#file.read(target.subarray(0, length), offset);
-    this.#noted(count);
+    this.bytesRead += count;
     return count;
+  }
+
+  async end(): Promise<void> {
+    await this.#file.close();
   }
 
   append(): never {
@@ -132,50 +137,55 @@ class StillFile implements StorageFile {
   }
 }
 
-async function look(storage: Storage): Promise<Sight> {
-  const names = (await storage.list()).sort();
-  const segments = names.filter((name) => segmentNumber(name) > 0).join();
-  const checkpoint = names.includes(CHECKPOINT_NAME) ? await contentOf(storage) : '';
-  return { names, segments, checkpoint };
-}
-
-async function contentOf(storage: Storage): Promise<string> {
-  const file = await openIfThere(storage, CHECKPOINT_NAME);
-  if (file === undefined) return '';
-  const bytes = Buffer.alloc(file.length);
-  await file.read(bytes, 0);
-  await file.close();
+/** The part of the checkpoint that a start and a clean stop change: clean or not, and the epoch. */
+async function lifeIn(checkpoint: StorageFile | undefined): Promise<string> {
+  if (checkpoint === undefined) return '';
+  const bytes = Buffer.alloc(LIFE_END - LIFE_START);
+  await checkpoint.read(bytes, LIFE_START);
   return bytes.toString('hex');
 }
 
-function isSame(before: Sight, after: Sight): boolean {
-  return before.segments === after.segments && before.checkpoint === after.checkpoint;
+async function lifeOf(storage: Storage): Promise<string> {
+  const checkpoint = await openIfThere(storage, CHECKPOINT_NAME);
+  try {
+    return await lifeIn(checkpoint);
+  } finally {
+    await checkpoint?.end();
+  }
+}
+
+/** The newest two segments. */
+function newestOf(names: readonly string[]): string[] {
+  return names
+    .filter((name) => segmentNumber(name) > 0)
+    .sort()
+    .slice(-2);
 }
 
 /**
  * Newest first: a segment is begun when the one before it is full, so that no length is from before
- * one that was looked at earlier. What has gone is left out.
+ * one that was looked at earlier. Returns false where a segment went; other files that went are
+ * left out.
  */
-async function openAll(
-  storage: Storage,
-  names: readonly string[],
-  files: Map<string, StorageFile>,
-): Promise<void> {
-  for (const name of names.toReversed()) {
+async function openAll(storage: Storage, files: Map<string, StillFile>): Promise<boolean> {
+  const names = (await storage.list()).filter((name) => name !== CHECKPOINT_NAME);
+  for (const name of names.sort().reverse()) {
     const file = await openIfThere(storage, name);
     if (file !== undefined) files.set(name, file);
+    else if (segmentNumber(name) > 0) return false;
   }
+  return true;
 }
 
-async function openIfThere(storage: Storage, name: string): Promise<StorageFile | undefined> {
+async function openIfThere(storage: Storage, name: string): Promise<StillFile | undefined> {
   try {
-    return await storage.open(name, 'read');
+    return new StillFile(await storage.open(name, 'read'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return undefined;
   }
 }
 
-async function closeAll(files: ReadonlyMap<string, StorageFile>): Promise<void> {
-  for (const file of files.values()) await file.close();
+async function closeAll(files: ReadonlyMap<string, StillFile>): Promise<void> {
+  for (const file of files.values()) await file.end();
 }

@@ -1,7 +1,7 @@
 /**
  * Repair of a small log of a real broker: without any one of its batches, without several, and in
- * every kind of damage. Whatever is missing, the result is a log that a start takes, holds all that
- * still checks, and what is lost is told exactly.
+ * every kind of damage. Row E10 of docs/reliability.md. Whatever is missing, the result is a log that a
+ * start takes, holds all that still checks, and what is lost is told exactly.
  */
 // limit: 240 s
 import { suite } from 'uvu';
@@ -12,14 +12,23 @@ import { Repair, type RepairReport } from '../../src/broker/repair.ts';
 import { processRuntime } from '../../src/broker/runtime.ts';
 import { LogDamagedError } from '../../src/errors.ts';
 import { Snapshot } from '../../src/log/snapshot.ts';
+import { writeAdminister, writeExtend, writeNack } from '../../src/protocol/requests.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import type { State } from '../../src/queue/state.ts';
-import { blocks, type Files, segmentNames, tailName, without } from '../log/support/damage.ts';
+import {
+  blocks,
+  type Files,
+  flip,
+  segmentNames,
+  tailName,
+  without,
+} from '../log/support/damage.ts';
 import { damages } from '../log/support/images.ts';
 import { sizes, smallLog } from '../log/support/small-log.ts';
 import { viewOf } from '../queue/support/replayed.ts';
 import { SimulatedStorage } from '../simulation/storage.ts';
 import { seededRandom } from '../support/random.ts';
+import { Rig } from './support/rig.ts';
 
 const test = suite('repair');
 
@@ -209,6 +218,73 @@ for (const [title, imagesOf] of Object.entries(damages)) {
     assert.ok(tried > 0);
   });
 }
+
+/** One message comes and goes; queue and session come again under their names. */
+async function againAndAgain(): Promise<Files> {
+  // One segment: nothing is compacted.
+  const rig = new Rig({ log: { ...sizes, segmentBytes: 100_000 } });
+  await rig.start();
+  const asked = { queues: ['orders'], visibilityMs: 600_000, detached: false };
+  for (let life = 0; life < 3; life += 1) {
+    const wire = rig.connect();
+    await wire.answer(wire.hello({ session: Buffer.alloc(16, 7), clientName: 'again' }));
+    await wire.answer(wire.produce({ queue: 'orders' }, `first ${life}`, `second ${life}`));
+    for (const delayMs of [0, 0, 50]) {
+      const { deliveries } = await wire.answer(wire.receive(asked));
+      const receipts = { queue: 'orders', receipts: deliveries };
+      await wire.answer(wire.ask((writer, id) => writeExtend(writer, id, receipts)));
+      await wire.answer(wire.ask((writer, id) => writeNack(writer, id, { ...receipts, delayMs })));
+    }
+    await wire.answer(wire.receive(asked));
+    if (life === 1) {
+      const given = { verb: 'queue.delete', arguments: { queue: 'orders' } };
+      const answer = await wire.answer(
+        wire.ask((writer, id) => writeAdminister(writer, id, given)),
+      );
+      assert.is(answer.code, undefined);
+    }
+    wire.disconnect();
+    await rig.run(life === 1 ? 700_000 : 100);
+  }
+  rig.broker.stop();
+  await rig.until(() => rig.end !== undefined);
+  return rig.storage.files();
+}
+
+test('what is told again follows, whatever of it is lost', async () => {
+  const files = await againAndAgain();
+  const { state: whole } = await stateOf(files);
+  const said = await recordsOf(files);
+  const all = batchesOf(files);
+  const mended = { released: 0, deleted: 0 };
+  for (const one of all) {
+    for (const gone of [
+      [one],
+      all.filter(({ batch }) => batch >= one.batch && batch < one.batch + 4),
+    ]) {
+      const { report, state } = await repaired(withoutBatches(files, gone));
+      compareMessages(whole, state, said, new Set(gone.map(({ batch }) => batch)));
+      mended.released += report.mended.released;
+      mended.deleted += report.mended.queuesDeleted.length;
+    }
+  }
+  console.log(JSON.stringify({ test: 'repair of what is told again', ...mended }));
+  for (const [what, count] of Object.entries(mended)) assert.ok(count > 0, `${what} never ran`);
+});
+
+test('a damaged header costs nothing as long as blocks check', async () => {
+  const files = await smallLog('clean');
+  const { state: whole } = await stateOf(files);
+  const [first] = segmentNames(files);
+  files.set(first!, flip(files.get(first!)!, 9));
+  const { report, state } = await repaired(files);
+  assert.equal([report.lost, report.damaged.length], [[], 1]);
+  assert.equal([report.damaged[0]!.file, report.damaged[0]!.bytes], [first, 64]);
+  assert.is(contentOf(state).includes('"sessions":[]'), true);
+  for (const queue of whole.queuesByNumber.values()) {
+    assert.is(state.required(queue.name).live, queue.live);
+  }
+});
 
 test('without a checkpoint it writes one, and says so', async () => {
   const files = await smallLog('clean');
