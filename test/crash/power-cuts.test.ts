@@ -13,7 +13,15 @@ import { whyNot, withNamespaces } from './support/file-system.ts';
 
 const root = join(import.meta.dirname, '../..');
 const program = join(import.meta.dirname, 'power-cuts.ts');
-const planted = join(root, 'test/mutants/log-confirm-before-sync.json');
+const mutant = (name: string): Mutant =>
+  JSON.parse(readFileSync(join(root, `test/mutants/${name}.json`), 'utf8'));
+const early = mutant('broker-answers-before-sync');
+/** A disk as slow as many are, so that most cuts find the control between answer and sync. */
+const slow: Mutant = {
+  ...mutant('log-confirm-before-sync'),
+  replacement: `    const { file } = tail;
+    setTimeout(() => file!.sync().then(this.#onSynced, this.#onFailed), 20);`,
+};
 const cuts = 10;
 
 /** Why the power cannot be cut on ext4, or is not to be, or undefined. */
@@ -48,9 +56,9 @@ if (reason !== undefined) {
   });
 
   test('a broker that confirms before the sync is caught', async () => {
-    const mutant: Mutant = JSON.parse(readFileSync(planted, 'utf8'));
-    assert.is(await misplaced(root, mutant), undefined);
-    const { code, report } = await withPlanted(root, mutant, (copy) => cut(11, copy));
+    for (const planted of [early, slow]) assert.is(await misplaced(root, planted), undefined);
+    const onSlowDisk = (copy: string) => withPlanted(copy, slow, (both) => cut(11, both));
+    const { code, report } = await withPlanted(root, early, onSlowDisk);
     console.log(JSON.stringify({ ...report, test: 'power cuts, control that confirms too early' }));
     assert.is(code, 1);
     assert.ok(report.lost + report.redeliveredAfterAck > 0, 'what was confirmed is gone');
