@@ -64,11 +64,10 @@ export class Broker {
   constructor(log: Log, runtime: Runtime, options: BrokerOptions) {
     this.log = log;
     this.runtime = runtime;
-    const failed = (error: unknown) => this.finish({ how: 'failed', error: error as Error });
-    this.fetches = new Fetches(log, (queue) => this.serveAgain(queue), failed);
+    this.fetches = new Fetches(log, (queue) => this.serveAgain(queue), this.failed);
     this.core = new Core(log, options.settings, this.fetches);
     this.core.segmentBytes = options.segmentBytes ?? limits.segmentBytes;
-    this.compaction = new Compaction(this.core, () => this.nextTurn(), failed);
+    this.compaction = new Compaction(this.core, () => this.nextTurn(), this.failed);
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
@@ -182,6 +181,10 @@ export class Broker {
     this.release();
   }
 
+  private readonly failed = (error: unknown): void => {
+    this.finish({ how: 'failed', error: error as Error });
+  };
+
   private readonly listener: LogListener = {
     progressed: () => this.progressed(),
     spaceChanged: () => this.readSpace(),
@@ -227,6 +230,8 @@ export class Broker {
     this.log.commit();
     // Else the log is at work and will say how far it is.
     if (this.log.synced === this.log.appended) this.release();
+    // Nobody knows whether it ever goes on: a stop does not wait for it.
+    if (core.isDraining && this.log.stalled) this.log.close().catch(this.failed);
     this.sweep(nowMs);
     const waiters = this.turnWaiters;
     this.turnWaiters = [];

@@ -341,6 +341,7 @@ export class FileLog implements Log {
   async #stopCleanly(): Promise<void> {
     assert(this.#arena.end === this.appended, 'records without a mark');
     this.commit();
+    this.#writer.giveUp();
     await this.#writer.whenSynced(this.appended);
     await this.#reserve.stop();
     await this.#checkpointing;

@@ -51,8 +51,8 @@ export class Writer {
   #batch: Batch | undefined;
   /** Rolls and appends the batch in flight, for which no segment could be opened. */
   #rollAgain: (() => Promise<void>) | undefined;
-  /** The batch in flight waits for a descriptor. */
-  isStalled = false;
+  /** Why the batch in flight waits: no descriptor is left. */
+  #stallError: unknown;
   /** Number and last CRC of the last batch appended. */
   #batchNumber: number;
   #crc: number;
@@ -83,6 +83,10 @@ export class Writer {
     return this.#tail;
   }
 
+  get isStalled(): boolean {
+    return this.#stallError !== undefined;
+  }
+
   get hasEnded(): boolean {
     return this.#endError !== undefined;
   }
@@ -96,7 +100,7 @@ export class Writer {
   start(): void {
     const rollAgain = this.#rollAgain;
     this.#rollAgain = undefined;
-    void rollAgain?.();
+    if (this.#endError === undefined) void rollAgain?.();
     if (this.#batch !== undefined || this.#endError !== undefined) return;
     const batch = this.#parts.gathering.take();
     if (batch === undefined) return;
@@ -134,6 +138,11 @@ export class Writer {
     for (const waiter of this.#waiters) waiter.reject(error);
     this.#waiters = [];
     this.#parts.ended(error instanceof DirectoryLockedError ? 'fenced' : 'failed', error);
+  }
+
+  /** Waits no longer for a descriptor. */
+  giveUp(): void {
+    if (this.isStalled) this.fail(this.#stallError);
   }
 
   /** Whether the log is still that of this process; if not, it has ended. */
@@ -288,19 +297,17 @@ export class Writer {
       this.#tail = next;
       await this.#parts.segments.close(sealed);
     } catch (error) {
-      if (isNoDescriptor(error)) this.#stall(() => this.#rollAndAppend(batch, payloads, bytes));
-      else this.fail(error);
+      if (isNoDescriptor(error)) {
+        this.#stallError = error;
+        this.#rollAgain = () => this.#rollAndAppend(batch, payloads, bytes);
+      } else {
+        this.fail(error);
+      }
       return;
     }
-    this.isStalled = false;
+    this.#stallError = undefined;
     if (this.#endError !== undefined) return;
     this.#parts.rolled();
     this.#append(batch, payloads, bytes);
-  }
-
-  #stall(rollAgain: () => Promise<void>): void {
-    if (this.#endError !== undefined) return;
-    this.#rollAgain = rollAgain;
-    this.isStalled = true;
   }
 }
