@@ -17,7 +17,7 @@ import { holds, lifeWith } from './support/failing-run.ts';
 const test = suite('failing calls');
 const source = join(import.meta.dirname, 'support/fail-call.c');
 const { EIO, ENOSPC, EMFILE } = os.constants.errno;
-const points = process.env.POINTS ?? (process.env.WONDERQ_CRASH === undefined ? '8' : '60');
+const points = process.env.POINTS ?? (process.env.WONDERQ_CRASH === undefined ? '8' : '30');
 
 const errors: Readonly<Record<string, readonly number[]>> = {
   write: [EIO, ENOSPC],
