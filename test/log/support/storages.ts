@@ -131,8 +131,10 @@ export async function durable(log: Log, listener?: Listening): Promise<void> {
   });
 }
 
+/** A simulated disk needs turns of the event loop, a real one time. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 100_000; turn += 1) {
+  const endMs = performance.now() + 20_000;
+  for (let turn = 0; turn < 100_000 || performance.now() < endMs; turn += 1) {
     if (condition()) return;
     await new Promise((resolve) => setImmediate(resolve));
   }
