@@ -136,7 +136,7 @@ export class RecordParser {
     walker.reset(reader.buffer, reader.at, reader.end);
     for (let index = 0; index < count; index += 1) {
       const { at } = walker;
-      walker.skip(0);
+      walker.pass(0);
       this.offsets[index] = at;
       this.lengths[index] = walker.at - at;
     }

@@ -44,7 +44,7 @@ export function decodePlain(
   valuesMax = Number.POSITIVE_INFINITY,
 ): unknown {
   const start = walker.at;
-  walker.skip(1);
+  walker.pass(1);
   const { sawForeignNumber, values } = walker.structure;
   if (sawForeignNumber) throw badField(field, 'must hold integers of 0 to 2^53 - 1 only');
   if (values > valuesMax) throw badField(field, `must hold at most ${valuesMax} values`);

@@ -26,7 +26,7 @@ export function parseReply(walker: Walker, reply: Reply): void {
     walker.due('id');
     reply.id = walker.uint('id');
     parseFields(walker, reply);
-    for (; walker.fieldsLeft > 0; walker.fieldsLeft -= 1) walker.skip(1);
+    for (; walker.fieldsLeft > 0; walker.fieldsLeft -= 1) walker.pass(1);
     walker.close();
   } catch (error) {
     if (!(error instanceof WonderqError)) throw error;
@@ -128,7 +128,7 @@ function parseDelivery(walker: Walker, deliveries: DeliveriesScratch, index: num
   const start = walker.at;
   parseMessage(walker, deliveries, index);
   deliveries.messageBytes[index] = walker.at - start;
-  for (let left = fields - DELIVERY_FIELDS; left > 0; left -= 1) walker.skip(3);
+  for (let left = fields - DELIVERY_FIELDS; left > 0; left -= 1) walker.pass(3);
 }
 
 function parseMessage(walker: Walker, deliveries: DeliveriesScratch, index: number): void {
@@ -147,7 +147,7 @@ function parseMessage(walker: Walker, deliveries: DeliveriesScratch, index: numb
     deliveries.headerStarts[index] = walker.at;
     passHeaders(walker);
   }
-  for (let left = parts - 3; left > 0; left -= 1) walker.skip(4);
+  for (let left = parts - 3; left > 0; left -= 1) walker.pass(4);
 }
 
 function passHeaders(walker: Walker): void {

@@ -38,7 +38,7 @@ export function parseRequest(walker: Walker, request: Request): void {
 /** Throws BAD_FRAME unless the frame is one array of the wire's types, whatever it means. */
 function checkStructure(walker: Walker, start: number): void {
   walker.at = start;
-  walker.skip(0);
+  walker.pass(0);
   walker.fieldsLeft = 0;
   walker.close();
 }

@@ -246,7 +246,7 @@ export class Walker {
    * Passes any value within `depth` arrays and maps. Throws BAD_FRAME where it is no value of the
    * wire's types; what it saw stands in `structure`.
    */
-  skip(depth: number): void {
+  pass(depth: number): void {
     const end = this.structure.pass(this.buffer, this.at, this.end, depth);
     this.at = end;
   }
