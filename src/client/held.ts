@@ -1,5 +1,5 @@
 /**
- * The leases that this session holds, as far as the client knows: what it tells the broker after a
+ * The leases that a session holds, as far as the client knows: what it tells the broker after a
  * reconnect. A lease enters with its delivery and leaves when it is settled, or some time after it
  * ran out where the program forgot it. Detached leases are not here; no session holds them.
  */

@@ -164,7 +164,7 @@ function endIfLapsed(state: State, queue: Queue, id: number, nowMs: number): voi
   state.lapsed.push(id);
 }
 
-/** Whether a token is that of the lease in force on the located message, for this session. */
+/** Whether a token is that of the lease in force on the located message, for that session. */
 function isValid(
   state: State,
   queue: Queue,
