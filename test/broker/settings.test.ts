@@ -1,6 +1,6 @@
 /**
  * The bounds that an operator sets: clients are told them, they hold, and what cannot be is refused
- * before anything is opened.
+ * before anything is opened. Row E25 of docs/reliability.md.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

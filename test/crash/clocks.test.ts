@@ -18,7 +18,9 @@ const library = ['x86_64', 'aarch64']
   .find((path) => fs.existsSync(path));
 
 if (library === undefined) {
-  console.log('not run: a wall clock that jumps (needs libfaketime)');
+  test('a wall clock that jumps is left out aloud', () => {
+    console.log('not run: a wall clock that jumps (needs libfaketime)');
+  });
 } else {
   for (const [title, offset, expected] of [
     ['an hour back', '-3600s', { gapMs: 3_600_000, ahead: 'broker' }],

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { Segments } from '../../src/log/segments.ts';
 import { resolveSizes } from '../../src/log/sizes.ts';
 import { Snapshot } from '../../src/log/snapshot.ts';
+import type { Storage } from '../../src/log/storage.ts';
 import { Validation } from '../../src/log/validation.ts';
 import type { SimulatedStorage } from '../simulation/storage.ts';
 import { append, durable, openLog, promptStorage, tinySizes } from './support/storages.ts';
@@ -58,6 +59,35 @@ test('what is dropped afterwards stays readable', async () => {
   const snapshot = await Snapshot.take(storage);
   await log.dropBefore(log.segments().at(-1)!.firstPosition);
   assert.equal(await bodiesIn(snapshot), some(0, 90));
+  await snapshot.close();
+});
+
+test('one between whose files a broker starts begins again', async () => {
+  const { storage, log } = await running(some(0, 3));
+  await log.close();
+  let starts = 0;
+  const startOnce = async () => {
+    if (starts > 0) return;
+    starts += 1;
+    const { log: next } = await openLog(storage);
+    append(next, 'after the start');
+    await durable(next);
+  };
+  const between: Storage = {
+    list: async () => {
+      // The checkpoint is open by now, and is that of a clean stop.
+      await startOnce();
+      return await storage.list();
+    },
+    open: (name, how) => storage.open(name, how),
+    rename: (from, to) => storage.rename(from, to),
+    unlink: (name) => storage.unlink(name),
+    syncDir: () => storage.syncDir(),
+    freeBytes: () => storage.freeBytes(),
+  };
+  const snapshot = await Snapshot.take(between);
+  assert.is(starts, 1);
+  assert.equal(await bodiesIn(snapshot), [...some(0, 3), 'after the start']);
   await snapshot.close();
 });
 

@@ -1,7 +1,8 @@
 // Preloaded into a broker: the n-th call of one kind on its log directory fails. FAIL_CALL says
 // which and how, "write 12 5 once" (the third is the number of the error; "on" instead of "once":
 // this call and all later ones), FAIL_DIRECTORY where. Calls: write (any that writes to a file),
-// fdatasync, fsync, rename, unlink, open. At an orderly end the counts go to FAIL_COUNTS.
+// fdatasync, fsync, rename, unlink, open. A call that fails is told on standard error; at an orderly
+// end the counts go to FAIL_COUNTS.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -61,6 +62,8 @@ static int fails(int call, int concerns_log) {
   int number = atomic_fetch_add(&numbers[call], 1) + 1;
   if (strcmp(names[call], wanted) != 0 || number < wanted_number) return 0;
   if (number > wanted_number && strcmp(how, "on") != 0) return 0;
+  static const char told[] = "a call was made to fail\n";
+  REAL(write)(STDERR_FILENO, told, sizeof told - 1);
   errno = error;
   return 1;
 }
