@@ -38,13 +38,14 @@ export class Removals {
     }
   }
 
-  /** A file that stays costs space and nothing else. */
+  /** A file that stays costs space and nothing else; one that is gone was to go. */
   async #unlink(segment: Segment): Promise<boolean> {
     try {
       await this.#storage.unlink(segment.name);
       return true;
     } catch (error) {
       if (error instanceof DirectoryLockedError) throw error;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
       this.#kept(segment.name, error);
       return false;
     }

@@ -129,6 +129,19 @@ test('a file that cannot be removed stays, and goes with the next drop', async (
   await log.close();
 });
 
+test('a file that somebody else removed holds nothing up', async () => {
+  const storage = promptStorage();
+  const told: string[] = [];
+  const { log } = await openLog(storage, { ...smallOptions, fileKept: (file) => told.push(file) });
+  await fill(log, 40);
+  await storage.unlink('0000000001.wq');
+  await log.dropBefore(log.appended);
+  const left = segmentNames(storage.files());
+  assert.equal(left, [`${String(log.segments()[0]!.number).padStart(10, '0')}.wq`]);
+  assert.equal(told, []);
+  await log.close();
+});
+
 test('a file that stays is told each time it is tried', async () => {
   const storage = promptStorage();
   const told: unknown[] = [];
