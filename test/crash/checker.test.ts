@@ -27,7 +27,7 @@ interface Got {
 /** A delivery of message 1, `a/0`, under token 1, leased for a second. */
 function got({ id = 1, token = 1, count = 1, key = 'a/0', sinceMs = 0, atMs = 10 }: Got): Entry {
   const deliveries = [[id, token, count, key]] as const;
-  return { what: 'received', sinceMs, atMs, visibilityMs: 1000, deliveries };
+  return { what: 'received', by: 'a', sinceMs, atMs, visibilityMs: 1000, deliveries };
 }
 
 let calls = 0;
@@ -160,6 +160,19 @@ const wrong: Record<string, [expected: Partial<Verdict>, entries: Entry[]]> = {
 for (const [title, [expected, entries]] of Object.entries(wrong)) {
   test(`notices: ${title}`, () => assert.equal(violationsOf(entries), expected));
 }
+
+test('tells what the histories have about a message that was leased to two at a time', () => {
+  const checker = new Checker();
+  const second = got({ ...again, sinceMs: null, atMs: 500 });
+  const acks = [...settled('ack', 1, 600), ...settled('ack', 2, 700, 'ok')];
+  for (const entry of [...one, got({}), second, ...acks]) checker.read(entry);
+  checker.judge();
+  const told =
+    'overlapping: message 1, deliveries 1 (token 1) and 2 (token 2); ' +
+    '1 (token 1) had by a for 1000, asked for at 0, came at 10, ack at 600: unknown; ' +
+    '2 (token 2) had by a for 1000, pushed, came at 500, ack at 700: ok at 710';
+  assert.equal(checker.violations, [told]);
+});
 
 test('counts leases that were taken before an outage and settled after it', () => {
   const outages = [{ fromMs: 20, toMs: 90 }];

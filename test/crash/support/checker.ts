@@ -32,6 +32,7 @@ interface Settle {
 }
 
 interface Seen {
+  readonly by: string;
   readonly token: number;
   readonly count: number;
   readonly sinceMs: number | null;
@@ -146,13 +147,19 @@ export class Checker {
     this.violations.push(`${name}: ${what}`);
   }
 
+  /** With all that the histories have about the message. */
+  #violateOf(id: number, name: (typeof violationNames)[number], what: string): void {
+    const seen = this.#messages.get(id) ?? [];
+    this.#violate(name, [`message ${id}, ${what}`, ...seen.map(tellAll)].join('; '));
+  }
+
   #received(
-    { sinceMs, atMs, visibilityMs }: Entry & { what: 'received' },
+    { by, sinceMs, atMs, visibilityMs }: Entry & { what: 'received' },
     [id, token, count, key]: DeliveryEntry,
   ): void {
     const seen = this.#messages.get(id) ?? [];
     if (seen.length === 0) this.#messages.set(id, seen);
-    seen.push({ token, count, sinceMs, atMs, visibilityMs, settles: [] });
+    seen.push({ by, token, count, sinceMs, atMs, visibilityMs, settles: [] });
     if (key === null) this.#violate('unexpected', `message ${id}, with a body nobody produced`);
     else this.#sightings.push([key, id]);
   }
@@ -187,7 +194,7 @@ export class Checker {
     for (let at = 1; at < seen.length; at += 1) {
       const [before, after] = [seen[at - 1]!, seen[at]!];
       if (before.count < after.count && ended[at - 1]! <= after.atMs) continue;
-      this.#violate('overlapping', `message ${id}, deliveries ${tell(before)} and ${tell(after)}`);
+      this.#violateOf(id, 'overlapping', `deliveries ${tell(before)} and ${tell(after)}`);
     }
     const acks = seen.flatMap((delivery) =>
       delivery.settles
@@ -195,12 +202,12 @@ export class Checker {
         .map((ack) => ({ delivery, ack })),
     );
     if (acks.length > 0) verdict.acked += 1;
-    if (acks.length > 1) this.#violate('ackedTwice', `message ${id}`);
+    if (acks.length > 1) this.#violateOf(id, 'ackedTwice', 'acknowledged twice');
     for (const { delivery, ack } of acks) {
       const back = seen.find((one) => one !== delivery && isAfter(one, delivery, ack.atMs));
       if (back === undefined) continue;
-      const told = `message ${id}, acknowledged ${tell(delivery)}, back ${tell(back)}`;
-      this.#violate('redeliveredAfterAck', told);
+      const told = `acknowledged ${tell(delivery)}, back ${tell(back)}`;
+      this.#violateOf(id, 'redeliveredAfterAck', told);
     }
   }
 
@@ -213,7 +220,7 @@ export class Checker {
       const { kind, sinceMs, atMs, outcome, visibilityMs } = settle;
       if (outcome === 'ok') this.#verdict.leasesHonoured += this.#isOverOutage(delivery, settle);
       if (isRefusal(outcome) && atMs < untilMs) {
-        this.#violate('leasesRefused', `message ${id}, ${kind} ${tell(delivery)}: ${outcome}`);
+        this.#violateOf(id, 'leasesRefused', `${kind} ${tell(delivery)}: ${outcome}`);
       }
       if (kind !== 'extend' && !isRefusal(outcome)) return Math.min(untilMs, sinceMs);
       const extendedMs = sinceMs + slewed(visibilityMs);
@@ -245,7 +252,7 @@ export class Checker {
       if (seenAs !== undefined && seenAs !== id) {
         this.#violate('duplicated', `${key}/${index} as message ${id} and ${seenAs}`);
       }
-      if (!this.#mayBeAcked(id)) this.#violate('lost', `${key}/${index}, message ${id}`);
+      if (!this.#mayBeAcked(id)) this.#violateOf(id, 'lost', `${key}/${index}`);
     }
   }
 
@@ -259,6 +266,19 @@ export class Checker {
 
 const isRefusal = (outcome: string) => outcome !== 'ok' && outcome !== 'unknown';
 const tell = ({ token, count }: Seen) => `${count} (token ${token})`;
+
+/** A delivery with all that the histories have about it; times in milliseconds. */
+function tellAll(seen: Seen): string {
+  const { by, sinceMs, atMs, visibilityMs, settles } = seen;
+  const since = sinceMs === null ? 'pushed' : `asked for at ${Math.round(sinceMs)}`;
+  const had = `${tell(seen)} had by ${by} for ${visibilityMs}, ${since}, came at ${Math.round(atMs)}`;
+  return [had, ...settles.map(tellSettle)].join(', ');
+}
+
+function tellSettle({ kind, sinceMs, atMs, outcome }: Settle): string {
+  const told = Number.isFinite(atMs) ? ` at ${Math.round(atMs)}` : '';
+  return `${kind} at ${Math.round(sinceMs)}: ${outcome}${told}`;
+}
 
 /** Whether one delivery was made after another one was acknowledged. */
 function isAfter(one: Seen, acked: Seen, ackedMs: number): boolean {

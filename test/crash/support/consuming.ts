@@ -44,7 +44,10 @@ export class Consumer {
     this.#parts = parts;
   }
 
-  /** Takes batches until all is drained. */
+  /**
+   * Takes batches until all is drained, and settles the last one too: what another worker produced
+   * late may still come, and nothing in the histories tells that a lease went with its session.
+   */
   async receive(manner: ConsumerManner): Promise<void> {
     const { heldMax, visibilitiesMs, acksInReceive = false, ...options } = manner;
     const { random, isDrained, isDraining } = this.#parts;
@@ -57,6 +60,7 @@ export class Consumer {
       const visibilityMs = random.pick(visibilitiesMs);
       await this.#receiveOnce({ ...options, max, waitMs: 100, visibilityMs, ack });
     }
+    await this.#settleAll(this.#held.splice(0));
   }
 
   /** Pushed to handlers, until all is drained. */
@@ -88,8 +92,10 @@ export class Consumer {
 
   #note(deliveries: readonly Delivery[], sinceMs: number | null): void {
     if (deliveries.length === 0) return;
-    this.#parts.history.write({
+    const { history, name } = this.#parts;
+    history.write({
       what: 'received',
+      by: name,
       sinceMs,
       atMs: monotonicMs(),
       visibilityMs: deliveries[0]!.visibilityMs,

@@ -28,6 +28,8 @@ export type Entry =
     }
   | {
       readonly what: 'received';
+      /** The name of the consumer. */
+      readonly by: string;
       /** When it was asked for; null: pushed. */
       readonly sinceMs: number | null;
       readonly atMs: number;
