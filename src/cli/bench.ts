@@ -12,7 +12,7 @@ import { type Figures, measure } from './bench/measure.ts';
 import { ownBroker, runningBroker, type Target } from './bench/target.ts';
 import type { TimesSummary } from './bench/times.ts';
 import { type Workload, workloads } from './bench/workloads.ts';
-import { type BrokerFlags, resolveUrl, tokenOf, withBroker } from './environment.ts';
+import { type BrokerFlags, tokenOf, withBroker } from './environment.ts';
 import { UsageError } from './failure.ts';
 import { parseDurability, parsed, parseWhole } from './parse.ts';
 import { jsonLine, table, writeLine } from './text.ts';
@@ -34,8 +34,8 @@ interface Flags extends BrokerFlags {
 type Options = ReturnType<typeof optionsOf>;
 
 export function addBench(program: Command): void {
-  withBroker(program.command('bench'))
-    .description('measure a broker: one of its own, or with --url or WONDERQ_URL one that runs')
+  withBroker(program.command('bench'), 'a broker that runs (default: one of its own)')
+    .description('measure a broker: one of its own, or with --url one that runs')
     .argument('[workload...]', `${workloads.map(({ name }) => name).join(', ')} (default: all)`)
     .option('--dir <directory>', 'where the disk is measured and an own broker has its log', '.')
     .option('--connections <n>', 'of this process to the broker', '8')
@@ -52,14 +52,14 @@ export function addBench(program: Command): void {
 async function bench(names: string[], flags: Flags): Promise<void> {
   const chosen = chosenWorkloads(names);
   const options = optionsOf(flags);
-  const url = resolveUrl(flags);
+  // From the flag alone: a load is nothing for the broker that the environment happens to name.
+  const { url } = flags;
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
   const diskSync = measureDiskSync(flags.dir, diskSyncMs).summary();
-  const isOwn = url.source === 'default';
-  const target = isOwn ? await ownBroker(flags.dir) : runningBroker(url.value);
+  const target = url === undefined ? await ownBroker(flags.dir) : runningBroker(url);
   try {
     const figures: Figures[] = [];
     for (const workload of chosen) {
@@ -105,7 +105,8 @@ async function runWorkload(
 ): Promise<Figures> {
   const { connections, inFlight, batch, cycles, bodyBytes, seconds, durability } = options;
   const queue = `bench-${randomBytes(6).toString('hex')}`;
-  const open = () => connect(target.url, { name: 'wonderq bench', token, durability });
+  const how = { name: 'wonderq bench', token, durability, reconnect: false };
+  const open = () => connect(target.url, how);
   const clients = await Promise.all(Array.from({ length: connections }, open));
   const load = { clients, queue, body: randomBytes(bodyBytes), inFlight, batch, cycles };
   const bar = new SingleBar({ format: `${workload.name} {bar} {rate} messages/s`, barsize: 30 });

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import type { Delivery } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
-import { describeFailure } from './failure.ts';
+import { describeFailure, UsageError } from './failure.ts';
 import { parseDelay, parsed, parseVisibility, parseWhole } from './parse.ts';
 
 interface Flags extends BrokerFlags {
@@ -23,7 +23,7 @@ export function addConsume(program: Command): void {
     .argument('[arguments...]', 'of the command; put -- before the command if they begin with -')
     .option('--concurrency <n>', 'commands at a time (default: 1)')
     .option('--visibility <ms>', 'how long a lease lasts; it is extended while the command runs')
-    .option('--delay <ms>', 'before a message whose command failed comes again')
+    .option('--delay <ms>', 'before a message whose command failed comes again (default: 1000)')
     .action(consume);
 }
 
@@ -35,17 +35,27 @@ async function consume(
 ): Promise<void> {
   const concurrency = parsed('--concurrency', parseWhole(1, 1_000), flags.concurrency) ?? 1;
   const visibilityMs = parsed('--visibility', parseVisibility, flags.visibility);
-  const delayMs = parsed('--delay', parseDelay, flags.delay) ?? 0;
+  const delayMs = parsed('--delay', parseDelay, flags.delay) ?? 1_000;
   const how = { name: 'wonderq consume', session: true, reconnect: true };
   await withClient(flags, how, async (client) => {
-    const run = (delivery: Delivery) => runCommand(command, args, delivery);
+    let unusable: UsageError | undefined;
+    const run = async (delivery: Delivery) => {
+      try {
+        await runCommand(command, args, delivery);
+      } catch (error) {
+        // What cannot be started for this message cannot be for any other.
+        if (error instanceof UsageError) unusable = error;
+        if (unusable !== undefined) stop();
+        throw error;
+      }
+    };
     const onError = (error: unknown) => console.error(describeFailure(error));
     const options = { concurrency, visibilityMs, delayMs, onError };
     const consumer = client.consume(queue, run, options);
     const stop = () => void consumer.stop();
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
-    const reason = await consumer.ended;
+    const reason = (await consumer.ended) ?? unusable;
     if (reason !== undefined) throw reason;
   });
 }
@@ -63,7 +73,7 @@ function runCommand(command: string, args: string[], delivery: Delivery): Promis
         WONDERQ_DELIVERY_COUNT: String(delivery.deliveryCount),
       },
     });
-    child.once('error', reject);
+    child.once('error', (error) => reject(new UsageError(`cannot run it: ${error.message}`)));
     child.once('close', (code, signal) => {
       if (code === 0) resolve();
       else reject(new Error(`message ${delivery.id}: ${command} ended with ${signal ?? code}`));

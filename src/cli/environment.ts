@@ -29,10 +29,16 @@ export interface BrokerFlags {
 }
 
 /** Adds the flags of a command that speaks to a broker. */
-export function withBroker(command: Command): Command {
+export function withBroker(
+  command: Command,
+  which = 'the broker, also WONDERQ_URL (default: wonderq://127.0.0.1:7070)',
+): Command {
   return command
-    .option('--url <url>', 'the broker, also WONDERQ_URL (default: wonderq://127.0.0.1:7070)')
-    .option('--token-file <file>', 'holds the token; else WONDERQ_TOKEN');
+    .option('--url <url>', which)
+    .option(
+      '--token-file <file>',
+      'holds the token, which no broker asks for yet; else WONDERQ_TOKEN',
+    );
 }
 
 /** One option, from wherever it is given. */
@@ -46,11 +52,6 @@ export function resolve<T>(
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-}
-
-/** The broker to speak to; its source is `default` where none was given. */
-export function resolveUrl(flags: BrokerFlags): Resolved<string> {
-  return resolve('url', URL_OPTION, flags.url);
 }
 
 export function tokenOf(flags: BrokerFlags): string | undefined {
@@ -67,14 +68,22 @@ export async function withClient<T>(
   options: ConnectOptions & { name: string; session: boolean },
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const { value: url } = resolveUrl(flags);
+  const { value: url } = resolve('url', URL_OPTION, flags.url);
   const token = tokenOf(flags);
-  const client = await connect(url, { reconnect: false, ...options, token });
+  const { name, reconnect = false } = options;
+  // One that is lost later is waited for; one that is not there is told at once.
+  if (reconnect) await connectOnce(url, { name, token });
+  const client = await connect(url, { ...options, reconnect, token });
   try {
     return await use(client);
   } finally {
     await client.close();
   }
+}
+
+async function connectOnce(url: string, options: ConnectOptions): Promise<void> {
+  const client = await connect(url, { ...options, session: false, reconnect: false });
+  await client.close();
 }
 
 let file: Variables | undefined;

@@ -6,7 +6,7 @@ import type { Client, PauseWhat, QueueInfo, Settings } from '../client/client.ts
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
 import { parseDurability, parsed, parseVisibility } from './parse.ts';
-import { jsonLine, table, writeLine } from './text.ts';
+import { age, counted, jsonLine, table, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly json?: boolean;
@@ -82,7 +82,8 @@ function count(
 ): Promise<void> {
   return act(flags, async (client) => {
     const messages = await ask(client);
-    await writeLine(flags.json ? jsonLine({ [what]: messages }) : `${what} ${messages} messages`);
+    const told = `${what}, with ${counted(messages, 'message')}`;
+    await writeLine(flags.json ? jsonLine({ [what]: messages }) : told);
   });
 }
 
@@ -111,17 +112,9 @@ export function queueTable(queues: readonly QueueInfo[]): string {
     Number(queue.inFlight),
     Number(queue.delayed),
     Number(queue.dead),
-    ageOf(queue.oldestAgeMs),
+    typeof queue.oldestAgeMs === 'number' ? age(queue.oldestAgeMs) : '-',
     Number(queue.waiting),
     String(queue.paused === 'none' ? '' : queue.paused),
   ]);
   return table([heads, ...rows]);
-}
-
-function ageOf(ms: unknown): string {
-  if (typeof ms !== 'number') return '-';
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }

@@ -34,8 +34,7 @@ async function serve(flags: Flags): Promise<void> {
     return;
   }
   const { logLevel, ...options } = valuesOf(resolved);
-  const serializers = { error: pino.stdSerializers.err };
-  const logger = pino({ level: logLevel, serializers }, pino.destination({ fd: 2, sync: true }));
+  const logger = makeLogger(logLevel);
   if (process.getuid?.() === 0) logger.warn('the broker runs as root, which it does not need');
   const broker = await startBroker({ ...options, logger });
   stopOnSignal(() => broker.stop());
@@ -45,23 +44,27 @@ async function serve(flags: Flags): Promise<void> {
   if (end.how !== 'stopped') logger.error({ how: end.how }, describeFailure(end.error));
 }
 
+/** A line each, with the level by name and the time as people read it. */
+function makeLogger(level: string) {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (name: string) => ({ level: name }) },
+    serializers: { error: pino.stdSerializers.err },
+  };
+  return pino(options, pino.destination({ fd: 2, sync: true }));
+}
+
 function exitCodeOfEnd(end: BrokerEnd): number {
   if (end.how === 'stopped') return EXIT.ok;
   return end.how === 'fenced' ? EXIT.locked : exitCodeOf(end.error);
 }
 
-/**
- * The first signal stops in good order, the second one at once: what was confirmed is safe anyway.
- */
+/** A signal may come twice: `npm start` passes on the Ctrl-C that the terminal sent already. */
 function stopOnSignal(stop: () => Promise<unknown>): void {
-  let signals = 0;
-  const onSignal = () => {
-    signals += 1;
-    if (signals > 1) process.exit(EXIT.no);
-    void stop();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
 }
 
 async function printConfig(resolved: ResolvedServeOptions, asJson: boolean): Promise<void> {

@@ -5,9 +5,7 @@ import type { Command } from 'commander';
 import type { QueueInfo, Stats } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { queueTable } from './queues.ts';
-import { jsonLine, table, writeLine } from './text.ts';
-
-const MIB = 1024 * 1024;
+import { age, counted, jsonLine, size, table, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly json?: boolean;
@@ -28,17 +26,14 @@ export function addStats(program: Command): void {
 function describe(stats: Stats): string {
   const log = stats.log as Record<string, number>;
   const memory = stats.memory as Record<string, number>;
-  const upSeconds = Math.round((Number(stats.timeMs) - Number(stats.startedMs)) / 1000);
+  const upMs = Number(stats.timeMs) - Number(stats.startedMs);
+  const segments = counted(log.segments!, 'segment');
   const figures = table([
-    ['broker', `${stats.version}, up ${upSeconds} s, durability ${stats.durability}`],
+    ['broker', `${stats.version}, up ${age(upMs)}, durability ${stats.durability}`],
     ['connections', `${stats.connections}, sessions ${stats.sessions}`],
-    ['log', `${mib(log.fileBytes)} in ${log.segments} segments, ${mib(log.liveBytes)} live`],
-    ['disk', `${mib(log.freeBytes)} free`],
-    ['memory', mib(memory.rss)],
+    ['log', `${size(log.fileBytes!)} in ${segments}, ${size(log.liveBytes!)} live`],
+    ['disk', `${size(log.freeBytes!)} free`],
+    ['memory', size(memory.rss!)],
   ]);
   return `${figures}\n\n${queueTable(stats.queues as QueueInfo[])}`;
-}
-
-function mib(bytes: number | undefined): string {
-  return `${((bytes ?? 0) / MIB).toFixed(1)} MiB`;
 }

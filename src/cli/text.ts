@@ -46,6 +46,28 @@ export function describeDelivery(delivery: Delivery): Record<string, unknown> {
   };
 }
 
+/** `1 message`, `2 messages`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** Bytes in the unit that keeps them short: `718 B`, `1.2 GiB`. */
+export function size(bytes: number): string {
+  const power = Math.max(0, Math.floor(Math.log(Math.max(1, bytes)) / Math.log(1024)));
+  const unit = Math.min(power, UNITS.length - 1);
+  return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
+}
+
+/** A time that passed, in its largest unit. */
+export function age(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+}
+
 /** Columns padded to their widest cell; numbers to the right. */
 export function table(rows: readonly (readonly (string | number)[])[]): string {
   const widths: number[] = [];

@@ -2,10 +2,11 @@
 // nothing left behind.
 // limit: 120 s
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { eventually } from '../support/eventually.ts';
 import { run, withProcesses } from '../support/processes.ts';
 import { withTemporary } from '../support/temporary.ts';
 
@@ -46,6 +47,29 @@ test('a broker that runs is measured in a queue that goes afterwards', () =>
       assert.is(JSON.parse(stdout).broker, url);
       const stats = await wonderq('stats', '--json', '--url', url!);
       assert.equal(JSON.parse(stats.stdout).queues, []);
+    }),
+  ));
+
+test('a bench that is killed takes its broker with it', () =>
+  withTemporary((directory) =>
+    withProcesses(async (start) => {
+      const words = ['bench', 'latency', '--seconds', '60', '--dir', directory];
+      const bench = start(process.execPath, [...main, ...words]);
+      const lock = () => {
+        const [dataDir] = readdirSync(directory).filter((name) =>
+          name.startsWith('wonderq-bench-'),
+        );
+        const owner = join(directory, dataDir!, 'log', 'owner.json');
+        return JSON.parse(readFileSync(owner, 'utf8')).processId as number;
+      };
+      const brokerId = await eventually('its broker runs', lock, { deadlineMs: 30_000 });
+      await bench.end('SIGKILL');
+      const isGone = () => {
+        const status = readFileSync(`/proc/${brokerId}/status`, 'utf8');
+        return /^State:\s+Z/m.test(status);
+      };
+      const isOver = () => !existsSync(`/proc/${brokerId}`) || isGone();
+      await eventually('it has ended', isOver, { deadlineMs: 30_000 });
     }),
   ));
 

@@ -8,6 +8,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
+/** Loaded by the broker before its program, so that it does not outlive this process. */
+const endWithParent = `data:text/javascript,${encodeURIComponent(`
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel.unref();
+`)}`;
+
 export interface Target {
   readonly url: string;
   /** What a reader of the figures has to know of it. */
@@ -25,8 +31,8 @@ export async function ownBroker(directory: string): Promise<Target> {
   const flags = ['--port', '0', '--data-dir', dataDir, '--log-level', 'warn'];
   const command = [...process.execArgv, process.argv[1]!, 'serve', ...flags];
   // Not ended by a Ctrl-C of the terminal, but by us once its figures are read.
-  const child = spawn(process.execPath, command, {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const child = spawn(process.execPath, ['--import', endWithParent, ...command], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     detached: true,
   });
   const ended = once(child, 'close');

@@ -21,30 +21,24 @@ type Loop = (tally: Tally) => Promise<void>;
 
 export interface Workload {
   readonly name: string;
-  readonly title: (load: Load) => string;
   readonly loops: (load: Load) => Loop[];
 }
 
 /** Single messages, each confirmed by itself, nobody receives. */
 const produce: Workload = {
   name: 'produce',
-  title: ({ clients, inFlight }) =>
-    `produce: ${clients.length} connections x ${inFlight} single produces in flight`,
   loops: (load) => forEachClient(load, load.inFlight, produceLoop),
 };
 
 /** Every message is produced, received and acknowledged. */
 const cycle: Workload = {
   name: 'cycle',
-  title: ({ clients, batch, cycles }) =>
-    `full cycle: ${clients.length} connections x ${cycles} cycles of ${batch} messages`,
   loops: (load) => forEachClient(load, load.cycles, cycleLoop),
 };
 
 /** One message at a time, to a consumer that waits on another connection. */
 const latency: Workload = {
   name: 'latency',
-  title: () => 'latency: one message at a time, to a waiting consumer',
   loops: (load) => [latencyLoop(load)],
 };
 

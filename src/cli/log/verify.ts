@@ -7,7 +7,7 @@ import { ClockError } from '../../broker/broker-time.ts';
 import { type LogState, readLogState } from '../../broker/log-state.ts';
 import { processRuntime } from '../../broker/runtime.ts';
 import { LogDamagedError } from '../../errors.ts';
-import { jsonLine, writeLine } from '../text.ts';
+import { counted, jsonLine, size, writeLine } from '../text.ts';
 import {
   type DirectoryFlags,
   dataDirOf,
@@ -87,10 +87,11 @@ function describeDamage(dataDir: string, error: LogDamagedError | ClockError) {
 export function describeVerdict(verdict: Verdict): string {
   const { segments, batches, records, bytes, queues, messages, sessions } = verdict;
   const lines = [
-    `intact: ${segments} segments, ${batches} batches, ${records} records, ${bytes} bytes`,
+    `intact: ${counted(segments, 'segment')} of ${size(bytes)}`,
+    `${batches} batches, ${records} records`,
     verdict.cleanStop ? 'the last broker stopped cleanly' : 'no clean stop since the last start',
     ...whatAStartDoes(verdict),
-    `${queues.length} queues with ${messages} messages, ${sessions} sessions`,
+    `${counted(queues.length, 'queue')} with ${counted(messages, 'message')}, ${sessions} sessions`,
   ];
   if (verdict.quarantine.length > 0) lines.push(`quarantine: ${verdict.quarantine.join(', ')}`);
   if (queues.length === 0) return lines.join('\n');
