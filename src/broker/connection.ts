@@ -107,6 +107,12 @@ export class Connection {
     this.releaseOne(this.fsyncOutput, synced);
   }
 
+  /** Gives up memory that was not needed since the last call. */
+  rest(): void {
+    this.writeOutput.rest();
+    this.fsyncOutput.rest();
+  }
+
   /** Deliveries whose bytes never left. */
   heldDeliveries() {
     return [...this.writeOutput.deliveries, ...this.fsyncOutput.deliveries];

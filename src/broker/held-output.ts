@@ -41,6 +41,8 @@ export class HeldOutput {
   private newSequenced = 0;
   /** Whether something was written since `hold`. */
   isTouched = false;
+  /** Whether something was held since `rest`. */
+  private isInUse = false;
 
   /** Bytes not yet let go. */
   get bytes(): number {
@@ -62,6 +64,7 @@ export class HeldOutput {
     const sequenced = this.newSequenced;
     this.newSequenced = 0;
     this.isTouched = false;
+    this.isInUse = true;
     for (let back = 1; back <= this.newDeliveries; back += 1) {
       this.deliveries[this.deliveries.length - back]!.position = position;
     }
@@ -115,6 +118,12 @@ export class HeldOutput {
     }
     if (this.from < rewindBytes && isSent) return;
     this.moveRest(isSent);
+  }
+
+  /** Gives up the memory of a connection that is told nothing any more: called now and then. */
+  rest(): void {
+    if (!this.isInUse && !this.isTouched && this.bytes === 0) this.writer.shrink();
+    this.isInUse = false;
   }
 
   private forgetMarks(): void {

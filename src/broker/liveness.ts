@@ -8,8 +8,12 @@ import { writePing } from '../protocol/answers.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 
-/** Pings a connection that is due, or ends one that has been silent or deaf for too long. */
+/**
+ * Pings a connection that is due, or ends one that has been silent or deaf for too long. One that
+ * is idle gives its memory back.
+ */
 export function look(core: Core, connection: Connection, nowMs: number): void {
+  connection.rest();
   if (connection.isClosing) {
     cutOff(connection, nowMs);
     return;

@@ -63,6 +63,12 @@ export class ByteWriter {
     this.at = 0;
   }
 
+  /** Gives up the memory it grew to; nothing may be in it. */
+  shrink(): void {
+    assert(this.at === 0, 'what shrinks is empty');
+    if (this.buffer.length > BYTES_MIN) this.take();
+  }
+
   /** Makes room for `bytes` more. */
   ensure(bytes: number): void {
     if (this.at + bytes <= this.buffer.length) return;

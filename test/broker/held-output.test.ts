@@ -14,6 +14,7 @@ type Step =
   | { readonly kind: 'write'; readonly bytes: number; readonly isSequenced: boolean }
   | { readonly kind: 'hold'; readonly by: number }
   | { readonly kind: 'reach'; readonly by: number }
+  | { readonly kind: 'rest' }
   | { readonly kind: 'read' };
 
 const size = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constant(70_000), fc.constant(600_000));
@@ -21,7 +22,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('write' as const), bytes: size, isSequenced: fc.boolean() }),
   fc.record({ kind: fc.constant('hold' as const), by: fc.integer({ min: 0, max: 3 }) }),
   fc.record({ kind: fc.constant('reach' as const), by: fc.integer({ min: 0, max: 4 }) }),
-  fc.record({ kind: fc.constant('read' as const) }),
+  fc.record({ kind: fc.constantFrom('rest' as const, 'read' as const) }),
 );
 
 /** Runs the steps against a reader that takes bytes only when it is told to. */
@@ -40,6 +41,7 @@ class World {
     if (step.kind === 'write') this.write(step.bytes, step.isSequenced);
     else if (step.kind === 'hold') this.hold(step.by);
     else if (step.kind === 'reach') this.reach(Math.min(this.appended, this.reached + step.by));
+    else if (step.kind === 'rest') this.output.rest();
     else this.read();
   }
 
@@ -123,6 +125,29 @@ test('nothing leaves before it is held, and one call sends once', () => {
   assert.equal(sent, ['ab']);
   output.release(30, send);
   assert.equal(sent, ['ab', 'c']);
+});
+
+test('memory that was not needed for a while is given up, and not before', () => {
+  const output = new HeldOutput();
+  const body = Buffer.alloc(100_000);
+  const { writer } = output;
+  const tell = () => {
+    writer.copy(body, 0, body.length);
+    output.hold(10);
+    output.release(10, () => {});
+    output.settle(true);
+  };
+  tell();
+  output.rest();
+  assert.ok(writer.buffer.length >= body.length, 'it may be used again at once');
+  writer.copy(body, 0, 10);
+  output.isTouched = true;
+  output.rest();
+  assert.is(writer.at, 10, 'something is in it');
+  tell();
+  output.rest();
+  output.rest();
+  assert.ok(writer.buffer.length < body.length);
 });
 
 test('a delivery is known as held until its bytes have left', () => {
