@@ -19,7 +19,10 @@ export interface Resolved<T> {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Throws an Error that names the option and where its bad value came from. */
+/**
+ * `name`: of the flag, without dashes. Throws an Error that names the flag or the variable whose
+ * value is bad.
+ */
 export function resolveOption<T>(
   name: string,
   spec: OptionSpec<T>,
@@ -27,21 +30,25 @@ export function resolveOption<T>(
   environment: Variables,
   file: Variables,
 ): Resolved<T> {
-  const given: [Source, string | undefined][] = [['flag', flag]];
-  for (const variable of spec.variables) given.push(['environment', environment[variable]]);
-  for (const variable of spec.variables) given.push(['.env', file[variable]]);
-  for (const [source, text] of given) {
+  const given: [Source, string, string | undefined][] = [['flag', `--${name}`, flag]];
+  for (const variable of spec.variables) {
+    given.push(['environment', variable, environment[variable]]);
+  }
+  for (const variable of spec.variables) {
+    given.push(['.env', `${variable} in .env`, file[variable]]);
+  }
+  for (const [source, place, text] of given) {
     if (text === undefined || text === '') continue;
-    return { value: understood(name, spec, text, source), source };
+    return { value: understood(place, spec, text), source };
   }
   return { value: spec.fallback, source: 'default' };
 }
 
-function understood<T>(name: string, spec: OptionSpec<T>, text: string, source: Source): T {
+function understood<T>(place: string, spec: OptionSpec<T>, text: string): T {
   try {
     return spec.parse(text);
   } catch (error) {
     const what = error instanceof Error ? error.message : 'is not understood';
-    throw new Error(`${name} (from ${source}): ${what}`, { cause: error });
+    throw new Error(`${place} ${what}`, { cause: error });
   }
 }

@@ -9,7 +9,9 @@ import { Command } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../src/cli/failure.ts';
+import { parseWhole } from '../../src/cli/parse.ts';
 import { resolveServeOptions, valuesOf, withServeOptions } from '../../src/cli/serve-options.ts';
+import { resolveOption, type Variables } from '../../src/config.ts';
 import { run } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 
@@ -36,15 +38,24 @@ test(
   }),
 );
 
-test('a value that is not understood is wrong usage and named', () => {
-  const bad = [{ port: 'many' }, { durability: 'maybe' }, { createQueues: '2' }, { logLevel: 'x' }];
-  for (const flags of bad) {
+test('a value that is not understood is wrong usage, and its flag is named', () => {
+  const bad = { port: 'many', durability: 'maybe', createQueues: '2', logLevel: 'x' };
+  const flags = ['--port', '--durability', '--create-queues', '--log-level'];
+  Object.entries(bad).forEach(([name, value], index) => {
     assert.throws(
-      () => resolveServeOptions(flags),
+      () => resolveServeOptions({ [name]: value }),
       (error: unknown) =>
-        error instanceof UsageError && /\(from flag\): must be/.test(error.message),
+        error instanceof UsageError && error.message.startsWith(`${flags[index]} must be`),
     );
-  }
+  });
+});
+
+test('so is a variable, and where it stands', () => {
+  const spec = { variables: ['ONE', 'TWO'], fallback: 1, parse: parseWhole(1, 9) };
+  const refusal = (environment: Variables, file: Variables) => () =>
+    resolveOption('one', spec, undefined, environment, file);
+  assert.throws(refusal({ TWO: '10' }, {}), /^TWO must be a whole number/);
+  assert.throws(refusal({}, { ONE: '10' }), /^ONE in \.env must be a whole number/);
 });
 
 test('every option has a flag, and a variable in .env.example that shows its default', () => {
