@@ -102,6 +102,21 @@ export class LogDamagedError extends Error {
   }
 }
 
+/**
+ * A block that was written whole no longer checks: the bytes from position `from` up to `to` cannot
+ * be read any more.
+ */
+export class BlockDamagedError extends LogDamagedError {
+  readonly from: number;
+  readonly to: number;
+
+  constructor(file: string, offset: number, from: number, to: number) {
+    super(file, offset, 'a block no longer checks');
+    this.from = from;
+    this.to = to;
+  }
+}
+
 /** The owner of a log does not know a kind of record; the log adds where it stands. */
 export class UnknownRecordError extends Error {
   override readonly name = 'UnknownRecordError';

@@ -4,7 +4,7 @@
  * it is. It knows no socket and no process: connections are given a transport, the world a
  * `Runtime`.
  */
-
+import type { BlockDamagedError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Log, LogListener, OpenReport } from '../log/log.ts';
 import { dispatch, removeTaker } from '../queue/deliver.ts';
@@ -15,11 +15,12 @@ import { BrokerTime } from './broker-time.ts';
 import { Compaction } from './compaction.ts';
 import { Connection, type Transport } from './connection.ts';
 import { Core, draining } from './core.ts';
-import { executeNext } from './execute.ts';
 import { leave, unblock } from './execute-session.ts';
 import { Fetches } from './fetches.ts';
+import { Intake } from './intake.ts';
 import { look } from './liveness.ts';
 import { RecordReader } from './record-reader.ts';
+import { Rot, type RotFound } from './rot.ts';
 import type { Runtime } from './runtime.ts';
 import type { BrokerSettings } from './settings.ts';
 
@@ -32,6 +33,7 @@ export interface BrokerOptions {
   readonly settings: BrokerSettings;
   /** The log's segment size, from which compaction reckons. */
   readonly segmentBytes?: number;
+  readonly rotFound?: RotFound;
 }
 
 export type BrokerEnd =
@@ -44,15 +46,15 @@ export class Broker {
   private readonly core: Core;
   private readonly log: Log;
   private readonly runtime: Runtime;
+  private readonly intake: Intake;
   private readonly fetches: Fetches;
+  private readonly rot: Rot;
   private readonly compaction: Compaction;
   private resolveEnded!: (end: BrokerEnd) => void;
   private hasEnded = false;
   /** How the log ended, if it did so by itself. */
   private logEnd: Exclude<BrokerEnd, { how: 'stopped' }> | undefined;
 
-  /** Connections with input that was not executed yet. */
-  private readonly runnable = new Set<Connection>();
   private turnWaiters: (() => void)[] = [];
   private isTurnDue = false;
   private cancelTimer: (() => void) | undefined;
@@ -64,10 +66,17 @@ export class Broker {
   constructor(log: Log, runtime: Runtime, options: BrokerOptions) {
     this.log = log;
     this.runtime = runtime;
-    this.fetches = new Fetches(log, (queue) => this.serveAgain(queue), this.failed);
+    this.fetches = new Fetches(log, {
+      mayGoOn: (queue) => this.serveAgain(queue),
+      rotted: (error) => this.rot.found(error),
+      failed: this.failed,
+    });
     this.core = new Core(log, options.settings, this.fetches);
+    this.intake = new Intake(this.core);
     this.core.segmentBytes = options.segmentBytes ?? limits.segmentBytes;
-    this.compaction = new Compaction(this.core, () => this.nextTurn(), this.failed);
+    const nextTurn = () => this.nextTurn();
+    this.rot = new Rot(this.core, nextTurn, options.rotFound ?? (() => {}));
+    this.compaction = new Compaction(this.core, this.rot, nextTurn, this.failed);
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
@@ -113,11 +122,8 @@ export class Broker {
   /** Bytes came. They are executed at the end of this turn of the event loop. */
   receive(connection: Connection, bytes: Buffer): void {
     if (connection.isClosing || connection.isClosed || this.hasEnded) return;
-    connection.reader.push(bytes);
     connection.pingsMissed = 0;
-    const isBehind = this.runnable.has(connection) || this.core.isOverloaded;
-    if (isBehind && connection.reader.pendingBytes > limits.turnBytesMax) this.pause(connection);
-    this.runnable.add(connection);
+    this.intake.take(connection, bytes);
     this.scheduleTurn();
   }
 
@@ -131,7 +137,7 @@ export class Broker {
   disconnect(connection: Connection): void {
     if (connection.isClosed) return;
     connection.isClosed = true;
-    this.runnable.delete(connection);
+    this.intake.forget(connection);
     this.core.connections.delete(connection);
     this.core.holding.delete(connection);
     this.core.heldBytes -= connection.countedBytes;
@@ -185,9 +191,14 @@ export class Broker {
     this.finish({ how: 'failed', error: error as Error });
   };
 
+  private rotted(error: BlockDamagedError): void {
+    this.rot.found(error).catch(this.failed);
+  }
+
   private readonly listener: LogListener = {
     progressed: () => this.progressed(),
     spaceChanged: () => this.readSpace(),
+    damaged: (error) => this.rotted(error),
     ended: (how, error) => {
       this.logEnd = { how, error };
       this.finish(this.logEnd);
@@ -222,7 +233,7 @@ export class Broker {
     const { core } = this;
     const { state } = core;
     const nowMs = core.time.now();
-    let isMore = this.runConnections(nowMs);
+    let isMore = this.intake.execute(nowMs);
     if (this.mayExpire && nextDueMs(state) <= nowMs) isMore = expire(state, nowMs) || isMore;
     if (!core.isOverloaded) isMore = dispatch(state, nowMs) || isMore;
     this.fetches.wake();
@@ -248,63 +259,10 @@ export class Broker {
     return this.core.reserveHalves > 0 || this.core.state.retired.length > 0;
   }
 
-  /**
-   * Executes a turn's worth of each connection's input. Returns whether some is left that could go
-   * on.
-   */
-  private runConnections(nowMs: number): boolean {
-    for (const connection of [...this.runnable]) {
-      if (this.core.isOverloaded) return false;
-      this.run(connection, nowMs);
-    }
-    for (const connection of this.runnable) if (connection.canTake) return true;
-    return false;
-  }
-
-  private run(connection: Connection, nowMs: number): void {
-    let messages = 0;
-    let isWhole = false;
-    const pending = connection.reader.pendingBytes;
-    while (messages < limits.turnMessagesMax && connection.canTake && !connection.isClosing) {
-      const cost = executeNext(this.core, connection, nowMs);
-      isWhole = cost === 0;
-      if (isWhole) break;
-      messages += cost;
-      if (pending - connection.reader.pendingBytes >= limits.turnBytesMax) break;
-      // A slice of a large frame is a turn's worth by itself.
-      if (connection.running !== undefined) break;
-    }
-    this.core.mark(nowMs);
-    const isOpen = this.runnable.delete(connection);
-    if (isWhole) this.noteWholeInput(connection, nowMs);
-    // Whoever had a turn goes to the end of the round.
-    else if (isOpen && !connection.isClosing) this.runnable.add(connection);
-  }
-
-  /** All whole frames are executed; what is left is the beginning of one, or nothing. */
-  private noteWholeInput(connection: Connection, nowMs: number): void {
-    const { hasPartial } = connection.reader;
-    if (!hasPartial) connection.partialSinceMs = undefined;
-    else connection.partialSinceMs ??= nowMs;
-    this.unpause(connection);
-  }
-
-  private pause(connection: Connection): void {
-    if (connection.isPaused) return;
-    connection.isPaused = true;
-    connection.transport.pause();
-  }
-
-  private unpause(connection: Connection): void {
-    if (!connection.isPaused) return;
-    connection.isPaused = false;
-    connection.transport.resume();
-  }
-
   private progressed(): void {
     const wasOverloaded = this.core.isOverloaded;
     this.release();
-    if (this.runnable.size > 0 || wasOverloaded || this.core.state.changed.size > 0) {
+    if (!this.intake.isEmpty || wasOverloaded || this.core.state.changed.size > 0) {
       this.scheduleTurn();
     }
     this.drained?.();
@@ -331,7 +289,7 @@ export class Broker {
       unblock(this.core, connection);
       this.scheduleTurn();
     }
-    if (this.runnable.has(connection)) this.scheduleTurn();
+    if (this.intake.has(connection)) this.scheduleTurn();
   }
 
   private serveAgain(queue: Queue): void {

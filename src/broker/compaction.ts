@@ -3,14 +3,16 @@
  * while traffic goes on, and when that is durable the segment goes. One segment at a time, oldest
  * first, so that an acknowledgement can never go before the message that it settled.
  */
+import { BlockDamagedError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { SegmentInfo } from '../log/log.ts';
+import type { CachedRange, SegmentInfo } from '../log/log.ts';
 import { IdList } from '../queue/id-list.ts';
 import type { Queue } from '../queue/queue.ts';
 import { type MessageSnapshot, Survey, snapshotLocated } from '../queue/relocate.ts';
 import { move } from '../queue/replay.ts';
 import type { Session } from '../queue/session.ts';
 import type { Core } from './core.ts';
+import type { Rot } from './rot.ts';
 
 /** The oldest segment goes whatever else holds when less than this of it is live. */
 const worthKeepingBytes = 1024 * 1024;
@@ -30,8 +32,12 @@ const blank: MessageSnapshot = {
   dueMs: 0,
 };
 
+/** Of a message that can no longer be read. */
+const noBytes: CachedRange = { buffer: Buffer.alloc(0), address: 0 };
+
 export class Compaction {
   private readonly core: Core;
+  private readonly rot: Rot;
   private readonly nextTurn: () => Promise<void>;
   private readonly failed: (error: unknown) => void;
   private readonly ids = new IdList(limits.sliceMessagesMax);
@@ -39,8 +45,14 @@ export class Compaction {
   private isRunning = false;
 
   /** `nextTurn` resolves in the next turn of the broker; `failed` is told why it ended. */
-  constructor(core: Core, nextTurn: () => Promise<void>, failed: (error: unknown) => void) {
+  constructor(
+    core: Core,
+    rot: Rot,
+    nextTurn: () => Promise<void>,
+    failed: (error: unknown) => void,
+  ) {
     this.core = core;
+    this.rot = rot;
     this.nextTurn = nextTurn;
     this.failed = failed;
   }
@@ -63,6 +75,7 @@ export class Compaction {
     const segments = log.segments();
     const [oldest] = segments;
     if (oldest === undefined || !oldest.sealed || segments.length < 2) return undefined;
+    if (oldest.firstPosition < this.rot.end) return oldest;
     const { fileBytes, liveBytes, reserveHalves } = log.space();
     const deadBytes = fileBytes - liveBytes;
     const isMostlyDead = deadBytes > Math.max(fileBytes / 2, 2 * this.core.segmentBytes);
@@ -104,15 +117,26 @@ export class Compaction {
         const chunk = queue.foundChunk!;
         const position = chunk.positions[queue.foundIndex]!;
         const length = chunk.lengths[queue.foundIndex]!;
-        const range = log.cached(position, length);
+        const range = length === 0 ? noBytes : log.cached(position, length);
         if (range !== undefined) {
           this.copyLocated(queue, range.buffer, position - range.address);
           break;
         }
         this.mark();
-        await log.read(position, length);
+        await this.read(position, length);
       }
     }
+  }
+
+  /** On return the broker has a turn: what is copied outside of one could come after its end. */
+  private async read(position: number, length: number): Promise<void> {
+    try {
+      await this.core.log.read(position, length);
+    } catch (error) {
+      if (!(error instanceof BlockDamagedError)) throw error;
+      await this.rot.found(error);
+    }
+    await this.nextTurn();
   }
 
   private needsCopy(queue: Queue, id: number, boundary: number): boolean {

@@ -60,6 +60,8 @@ export class Core implements Outlet {
   segmentBytes: number = limits.segmentBytes;
   compactedSegments = 0;
   compactedBytes = 0;
+  /** Found since the start. */
+  damagedBlocks = 0;
 
   constructor(log: Log, settings: BrokerSettings, bodies: Bodies) {
     this.log = log;

@@ -2,6 +2,7 @@
  * Bodies that must be read from the log before they can be delivered: a few reads at a time, in the
  * order asked for. Nothing is leased while it waits, so that no lease runs down behind a slow disk.
  */
+import { BlockDamagedError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import type { Bodies } from '../queue/journal.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -12,22 +13,25 @@ import type { Queue } from '../queue/queue.ts';
  */
 const readsMax = 8;
 
+export interface FetchListener {
+  /** A queue's body is in memory, or it may ask for it again. */
+  mayGoOn(queue: Queue): void;
+  /** A body rotted. Resolves when no message waits for it any more. */
+  rotted(error: BlockDamagedError): Promise<void>;
+  /** A read failed. */
+  failed(error: unknown): void;
+}
+
 export class Fetches implements Bodies {
   private readonly log: Log;
-  private readonly mayGoOn: (queue: Queue) => void;
-  private readonly failed: (error: unknown) => void;
+  private readonly listener: FetchListener;
   /** By the time it is their turn another message may be the next one. */
   private readonly waiting: Queue[] = [];
   private running = 0;
 
-  /**
-   * `mayGoOn` is called when a queue's body is in memory, or when it may ask for it again; `failed`
-   * when a read failed.
-   */
-  constructor(log: Log, mayGoOn: (queue: Queue) => void, failed: (error: unknown) => void) {
+  constructor(log: Log, listener: FetchListener) {
     this.log = log;
-    this.mayGoOn = mayGoOn;
-    this.failed = failed;
+    this.listener = listener;
   }
 
   inMemory(position: number, length: number): boolean {
@@ -40,7 +44,7 @@ export class Fetches implements Bodies {
       return;
     }
     this.running += 1;
-    this.log.read(position, length).then(() => this.finish(queue), this.failed);
+    this.read(position, length).then(() => this.finish(queue), this.listener.failed);
   }
 
   /**
@@ -48,12 +52,21 @@ export class Fetches implements Bodies {
    */
   wake(): void {
     for (let room = readsMax - this.running; room > 0 && this.waiting.length > 0; room -= 1) {
-      this.mayGoOn(this.waiting.shift()!);
+      this.listener.mayGoOn(this.waiting.shift()!);
+    }
+  }
+
+  private async read(position: number, length: number): Promise<void> {
+    try {
+      await this.log.read(position, length);
+    } catch (error) {
+      if (!(error instanceof BlockDamagedError)) throw error;
+      await this.listener.rotted(error);
     }
   }
 
   private finish(done: Queue): void {
     this.running -= 1;
-    this.mayGoOn(done);
+    this.listener.mayGoOn(done);
   }
 }

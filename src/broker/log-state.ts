@@ -70,6 +70,7 @@ function liveBytesOf(segments: Segments): Journal {
     settled: refused,
     returned: refused,
     extended: refused,
+    unreadable: refused,
     sessionOpened: refused,
     sessionEnded: refused,
     answered: refused,

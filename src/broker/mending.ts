@@ -66,6 +66,7 @@ export class Mender {
     settled: () => {},
     returned: (queue, _reason, dueMs, ids) => this.#deliverBefore(queue, dueMs, ids),
     extended: (queue, dueMs, ids) => this.#extendLeased(queue, dueMs, ids),
+    unreadable: () => {},
     sessionOpened: (number, key) => this.#makeRoomForSession(number, key),
     sessionEnded: (number) => this.#releaseAll(this.#state.sessions.withNumber(number)),
     answered: () => {},

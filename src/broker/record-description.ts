@@ -21,7 +21,7 @@ export interface Description {
 
 const REASONS_SETTLED = ['', 'acked'];
 const REASONS_RETURNED = ['', 'nacked', 'released', 'lease ended', 'session lost'];
-const STATES = ['gone', 'ready', 'in flight', 'delayed'];
+const STATES = ['gone', 'ready', 'in flight', 'delayed', 'unreadable'];
 const kindNames = new Map<number, string>(
   Object.entries(RECORD).map(([name, kind]) => [kind, name]),
 );
@@ -68,13 +68,14 @@ export class RecordDescriber {
       returned: (queue, reason, dueMs, ids) =>
         say({ queue, reason: REASONS_RETURNED[reason], ...due(dueMs), ids: listed(ids) }),
       extended: (queue, dueMs, ids) => say({ queue, dueMs, ids: listed(ids) }),
+      unreadable: (queue, ids) => say({ queue, ids: listed(ids) }),
       sessionOpened: (session, key, name) => say({ session, key, name }),
       sessionEnded: (session) => say({ session }),
       answered: (session, part) => say({ session, ...answer(part) }),
       restored: (session, sequence, { runs, ...rest }) =>
         say({ session, ...answer({ sequence, ...rest }), ...(runs === undefined ? {} : { runs }) }),
       copied: (queue, copy, _position, buffer, start) =>
-        say({ queue, ...this.copy(copy), ...this.bodies([[buffer, start, copy.length]]) }),
+        say({ queue, ...this.copy(copy), ...this.copiedBody(buffer, start, copy.length) }),
     };
   }
 
@@ -87,6 +88,10 @@ export class RecordDescriber {
 
   private copy({ id, state, dueMs, ...copy }: MessageSnapshot) {
     return { id: String(id), ...copy, state: STATES[state], ...due(dueMs) };
+  }
+
+  private copiedBody(buffer: Buffer, start: number, length: number) {
+    return length === 0 ? {} : this.bodies([[buffer, start, length]]);
   }
 
   private bodies(places: readonly (readonly [Buffer, number, number])[]) {

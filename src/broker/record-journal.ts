@@ -122,6 +122,13 @@ export class RecordJournal implements Journal {
     this.end();
   }
 
+  unreadable(queue: Queue, ids: IdList): void {
+    this.begin(RECORD.unreadable, numbersBytesMax + ids.count * varintBytesMax);
+    this.number(queue.number);
+    this.list(ids);
+    this.end();
+  }
+
   sessionOpened(session: Session): number {
     const key = Buffer.from(session.key, 'hex');
     const name = Buffer.from(session.name);

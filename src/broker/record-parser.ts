@@ -34,11 +34,12 @@ export interface Facts {
   settled(queue: number, reason: SettledReason, ids: IdList): void;
   returned(queue: number, reason: ReturnedReason, dueMs: number, ids: IdList): void;
   extended(queue: number, dueMs: number, ids: IdList): void;
+  unreadable(queue: number, ids: IdList): void;
   sessionOpened(session: number, key: string, name: string, position: number): void;
   sessionEnded(session: number): void;
   answered(session: number, part: AnswerPart, position: number): void;
   restored(session: number, sequence: number, answer: RememberedAnswer): void;
-  /** `buffer` holds the message from `start` on. */
+  /** `buffer` holds the message from `start` on; an unreadable one has no bytes. */
   copied(
     queue: number,
     copy: MessageSnapshot,
@@ -76,6 +77,7 @@ export class RecordParser {
     [RECORD.answered]: () => this.answered(),
     [RECORD.restored]: () => this.restored(),
     [RECORD.copied]: () => this.copied(),
+    [RECORD.unreadable]: () => this.unreadable(),
   };
 
   constructor(facts: Facts, ids: IdList) {
@@ -175,6 +177,12 @@ export class RecordParser {
     const dueMs = this.reader.next();
     this.list();
     this.facts.extended(queue, dueMs, this.ids);
+  }
+
+  private unreadable(): void {
+    const queue = this.reader.next();
+    this.list();
+    this.facts.unreadable(queue, this.ids);
   }
 
   private sessionOpened(): void {

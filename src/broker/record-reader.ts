@@ -23,6 +23,7 @@ export function replayFacts(state: State): Facts {
     settled: (queue, _reason, ids) => replay.replaySettled(state, queue, ids),
     returned: (...fact) => replay.replayReturned(state, ...fact),
     extended: (...fact) => replay.replayExtended(state, ...fact),
+    unreadable: (...fact) => replay.replayUnreadable(state, ...fact),
     sessionOpened: (...fact) => replay.replaySessionOpened(state, ...fact),
     sessionEnded: (session) => replay.replaySessionEnded(state, session),
     answered: (...fact) => replay.replayAnswered(state, ...fact),

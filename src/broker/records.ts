@@ -21,6 +21,7 @@ export const RECORD = {
   answered: 27,
   restored: 28,
   copied: 29,
+  unreadable: 30,
 } as const;
 
 export const recordVersion = 1;

@@ -93,11 +93,14 @@ export class Repair {
     this.#log.listen({
       progressed: () => this.#wake(),
       spaceChanged: () => {},
-      ended: (_how, error) => {
-        this.#failure = error;
-        this.#wake();
-      },
+      damaged: (error) => this.#fail(error),
+      ended: (_how, error) => this.#fail(error),
     });
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#wake();
   }
 
   /** Waits until no more than so many bytes are on their way to the disk. */

@@ -14,6 +14,7 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
     ready: queue.ready,
     inFlight: queue.inFlight,
     delayed: queue.delayed,
+    unreadable: queue.unreadable,
     dead: 0,
     bytes: queue.bytes,
     oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, nowMs - oldestMs),
@@ -65,6 +66,7 @@ export function describeBroker(core: Core, withQueues: boolean, nowMs: number) {
       unsyncedBytes: log.appended - log.synced,
       compactedSegments: core.compactedSegments,
       compactedBytes: core.compactedBytes,
+      damagedBlocks: core.damagedBlocks,
     },
     connections: core.connections.size,
     sessions: state.sessions.size,
@@ -83,12 +85,13 @@ function usedCpu() {
 }
 
 function totals(core: Core) {
-  const sums = { queues: 0, ready: 0, inFlight: 0, delayed: 0, dead: 0, bytes: 0 };
+  const sums = { queues: 0, ready: 0, inFlight: 0, delayed: 0, unreadable: 0, dead: 0, bytes: 0 };
   for (const queue of core.state.queuesByNumber.values()) {
     sums.queues += 1;
     sums.ready += queue.ready;
     sums.inFlight += queue.inFlight;
     sums.delayed += queue.delayed;
+    sums.unreadable += queue.unreadable;
     sums.bytes += queue.bytes;
   }
   return sums;

@@ -103,18 +103,21 @@ function whatOf(flags: Flags): PauseWhat {
   throw new UsageError(`--what must be produce, receive or both, not "${what}"`);
 }
 
-/** Also of `stats`. */
+/** Also of `stats`. A column for messages whose bytes rotted is there where there are any. */
 export function queueTable(queues: readonly QueueInfo[]): string {
-  const heads = ['QUEUE', 'READY', 'IN FLIGHT', 'DELAYED', 'DEAD', 'OLDEST', 'WAITING', 'PAUSED'];
+  const hasRot = queues.some((queue) => Number(queue.unreadable) > 0);
+  const rotten = (cell: string | number) => (hasRot ? [cell] : []);
+  const heads = ['READY', 'IN FLIGHT', 'DELAYED', 'DEAD', ...rotten('UNREADABLE'), 'OLDEST'];
   const rows = queues.map((queue) => [
     queue.name,
     Number(queue.ready),
     Number(queue.inFlight),
     Number(queue.delayed),
     Number(queue.dead),
+    ...rotten(Number(queue.unreadable)),
     typeof queue.oldestAgeMs === 'number' ? age(queue.oldestAgeMs) : '-',
     Number(queue.waiting),
     String(queue.paused === 'none' ? '' : queue.paused),
   ]);
-  return table([heads, ...rows]);
+  return table([['QUEUE', ...heads, 'WAITING', 'PAUSED'], ...rows]);
 }

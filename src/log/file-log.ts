@@ -23,7 +23,7 @@ import type {
   VisitRecord,
 } from './log.ts';
 import { Notices } from './notices.ts';
-import { ReadCache } from './read-cache.ts';
+import { type BlockDamaged, ReadCache } from './read-cache.ts';
 import { KIND_OLDEST, OLDEST_BODY_BYTES, OLDEST_VERSION, writeOldest } from './record.ts';
 import { Recovery } from './recovery.ts';
 import { type FileKept, Removals } from './removals.ts';
@@ -88,9 +88,7 @@ export class FileLog implements Log {
       this.#notices.spaceChanged,
     );
     this.#gathering = new Gathering(this.#sizes.batchBytesMax);
-    this.#readCache = new ReadCache(this.#segments, this.#sizes, (error) =>
-      this.#writer.fail(error),
-    );
+    this.#readCache = new ReadCache(this.#segments, this.#sizes, this.#onDamaged);
     this.batchBytesMax = this.#sizes.batchBytesMax;
     this.recordBytesMax = this.#sizes.recordBytesMax;
   }
@@ -309,6 +307,13 @@ export class FileLog implements Log {
     }
     await this.#removals.run();
   }
+
+  /** The newest one ends here: a segment goes only when another one is written. */
+  readonly #onDamaged: BlockDamaged = (segment, error) => {
+    segment.isDamaged = true;
+    if (!segment.isSealed) this.#writer.seal();
+    this.#notices.damaged(error);
+  };
 
   readonly #onRolled = (): void => {
     const checkpoint = this.#checkpoint(false);

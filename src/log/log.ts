@@ -8,6 +8,8 @@
  * (the arena), which is both the write buffer and the cache of the tail, so its bytes are copied
  * once.
  */
+import type { BlockDamagedError } from '../errors.ts';
+
 export type Position = number;
 
 /** What every batch carries besides records. */
@@ -79,8 +81,13 @@ export interface LogListener {
   /** The reserve was given up, or is whole again: look at `space()`. */
   spaceChanged(): void;
   /**
+   * Bytes that were durable cannot be read any more: a start would refuse the log until what else
+   * is live up to there was appended again and `dropBefore` let the file go. May be told again.
+   */
+  damaged(error: BlockDamagedError): void;
+  /**
    * The log has ended; nothing will become durable any more. `fenced`: somebody else owns it now.
-   * `failed`: a write or sync failed, or damage was read.
+   * `failed`: a write or sync failed.
    */
   ended(how: 'fenced' | 'failed', error: Error): void;
 }

@@ -2,6 +2,7 @@
  * What the log has to tell its owner: gathered, and told in a microtask of its own, so that the
  * owner is never called from inside a call it makes, and once for all that happened together.
  */
+import type { BlockDamagedError } from '../errors.ts';
 import type { LogListener } from './log.ts';
 
 interface Ending {
@@ -14,6 +15,7 @@ export class Notices {
   #isScheduled = false;
   #hasProgressed = false;
   #hasSpaceChanged = false;
+  #damages: BlockDamagedError[] = [];
   #ending: Ending | undefined;
 
   listen(listener: LogListener): void {
@@ -28,6 +30,11 @@ export class Notices {
 
   readonly spaceChanged = (): void => {
     this.#hasSpaceChanged = true;
+    this.#schedule();
+  };
+
+  readonly damaged = (error: BlockDamagedError): void => {
+    this.#damages.push(error);
     this.#schedule();
   };
 
@@ -46,12 +53,15 @@ export class Notices {
     this.#isScheduled = false;
     const listener = this.#listener!;
     const ending = this.#ending;
+    const damages = this.#damages;
     const [progressed, spaceChanged] = [this.#hasProgressed, this.#hasSpaceChanged];
     this.#hasProgressed = false;
     this.#hasSpaceChanged = false;
+    this.#damages = [];
     this.#ending = undefined;
     if (progressed) listener.progressed();
     if (spaceChanged) listener.spaceChanged();
+    for (const error of damages) listener.damaged(error);
     if (ending !== undefined) listener.ended(ending.how, ending.error);
   };
 }

@@ -4,7 +4,7 @@
  * spans blocks. The pages stay until later ones have pushed them out, the longest unused first.
  */
 import assert from 'node:assert';
-import { LogDamagedError } from '../errors.ts';
+import { BlockDamagedError } from '../errors.ts';
 import { BLOCK_HEADER_BYTES, Block } from './block.ts';
 import type { CachedRange, Position } from './log.ts';
 import type { Segment } from './segment.ts';
@@ -24,12 +24,17 @@ interface Load {
   readonly offset: number;
   readonly endOffset: number;
   done: Promise<void>;
+  /** Where it met a block that no longer checks; what stands before it was read. */
+  damage: BlockDamagedError | undefined;
 }
+
+/** Told of each load that meets a damaged block. */
+export type BlockDamaged = (segment: Segment, error: BlockDamagedError) => void;
 
 export class ReadCache {
   readonly #segments: Segments;
   readonly #sizes: Sizes;
-  readonly #onDamage: (error: LogDamagedError) => void;
+  readonly #damaged: BlockDamaged;
   /** The longest unused first. */
   readonly #pages: Page[] = [];
   readonly #loads = new Set<Load>();
@@ -38,10 +43,10 @@ export class ReadCache {
   /** Where the last load ended: one that goes on from there fetches more. */
   #lastEnd: Position = -1;
 
-  constructor(segments: Segments, sizes: Sizes, onDamage: (error: LogDamagedError) => void) {
+  constructor(segments: Segments, sizes: Sizes, damaged: BlockDamaged) {
     this.#segments = segments;
     this.#sizes = sizes;
-    this.#onDamage = onDamage;
+    this.#damaged = damaged;
   }
 
   find(position: Position, length: number): CachedRange | undefined {
@@ -58,14 +63,28 @@ export class ReadCache {
     return undefined;
   }
 
+  /** Throws `BlockDamagedError` where bytes that were asked for are lost. */
   async read(position: Position, length: number): Promise<void> {
-    for (const load of this.#loads) {
-      if (position >= load.address && position + length <= load.end) return await load.done;
-    }
+    const end = position + length;
+    const load = this.#running(position, end) ?? this.#begin(position, length);
+    await load.done;
+    const { damage } = load;
+    if (damage === undefined || end <= damage.from) return;
+    if (position < damage.to) throw damage;
+    // It stands behind, and a load ends at what is damaged.
+    await this.read(position, length);
+  }
+
+  #running(position: Position, end: Position): Load | undefined {
+    for (const load of this.#loads) if (position >= load.address && end <= load.end) return load;
+    return undefined;
+  }
+
+  #begin(position: Position, length: number): Load {
     const load = this.#plan(position, length);
     this.#loads.add(load);
     load.done = this.#run(load);
-    await load.done;
+    return load;
   }
 
   /** On return no read is under way. */
@@ -100,6 +119,7 @@ export class ReadCache {
       offset,
       endOffset: segment.entryOffset(last),
       done: Promise.resolve(),
+      damage: undefined,
     };
   }
 
@@ -109,13 +129,12 @@ export class ReadCache {
       const file = await this.#segments.acquire(load.segment);
       try {
         const length = await file.read(buffer, load.offset);
-        this.#keep(extract(load, buffer.subarray(0, length)));
+        const page = extract(load, buffer.subarray(0, length));
+        if (page.end > page.address) this.#keep(page);
+        if (load.damage !== undefined) this.#damaged(load.segment, load.damage);
       } finally {
         await this.#segments.release(load.segment);
       }
-    } catch (error) {
-      if (error instanceof LogDamagedError) this.#onDamage(error);
-      throw error;
     } finally {
       this.#loads.delete(load);
     }
@@ -131,7 +150,10 @@ export class ReadCache {
   }
 }
 
-/** Checks the blocks in `buffer` and moves their payloads to its beginning. */
+/**
+ * Checks the blocks in `buffer` and moves their payloads to its beginning, up to one that no longer
+ * checks.
+ */
 function extract(load: Load, buffer: Buffer): Page {
   const { segment } = load;
   const block = new Block();
@@ -146,10 +168,19 @@ function extract(load: Load, buffer: Buffer): Page {
       block.length <= buffer.length - payload &&
       block.address === address &&
       block.isIntact(buffer, at, segment.salt);
-    if (!isGood) throw new LogDamagedError(segment.name, offset, 'a block no longer checks');
+    if (!isGood) {
+      load.damage = damageAt(segment, offset, address);
+      break;
+    }
     buffer.copyWithin(address - load.address, payload, payload + block.length);
     at = payload + block.length;
     address += block.length;
   }
-  return { buffer, address: load.address, end: load.end };
+  return { buffer, address: load.address, end: address };
+}
+
+/** Where such a block ends cannot be told: at the latest where the next entry of the index is. */
+function damageAt(segment: Segment, offset: number, address: Position): BlockDamagedError {
+  const end = segment.entryAddress(segment.entryBefore(address) + 1);
+  return new BlockDamagedError(segment.name, offset, address, end);
 }

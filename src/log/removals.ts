@@ -1,5 +1,6 @@
 /**
- * Segment files that are no longer needed and still there. They go oldest first, each removal
+ * Segment files that are no longer needed and still there: they are removed, a damaged one is kept
+ * in `quarantine/`. They go oldest first, each removal
  * durable before the next, so that what is left never has a hole. One that cannot be removed is
  * told, kept in mind and tried again with the next; at a start the last `oldest` record says the
  * same.
@@ -32,21 +33,22 @@ export class Removals {
   async run(): Promise<void> {
     for (;;) {
       const segment = this.#waiting[0];
-      if (segment === undefined || !(await this.#unlink(segment))) return;
+      if (segment === undefined || !(await this.#takeAway(segment))) return;
       this.#waiting.shift();
       await this.#storage.syncDir();
     }
   }
 
   /** A file that stays costs space and nothing else; one that is gone was to go. */
-  async #unlink(segment: Segment): Promise<boolean> {
+  async #takeAway({ name, isDamaged }: Segment): Promise<boolean> {
     try {
-      await this.#storage.unlink(segment.name);
+      if (isDamaged) await this.#storage.rename(name, `quarantine/${name}`);
+      else await this.#storage.unlink(name);
       return true;
     } catch (error) {
       if (error instanceof DirectoryLockedError) throw error;
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-      this.#kept(segment.name, error);
+      this.#kept(name, error);
       return false;
     }
   }

@@ -87,6 +87,8 @@ export class Segment {
   fileBytes = SEGMENT_HEADER_BYTES;
   liveBytes = 0;
   isSealed = false;
+  /** A block of it no longer checks: the file is kept aside when the log no longer needs it. */
+  isDamaged = false;
 
   /** Open while it is written, and again when it is read. */
   file: StorageFile | undefined;

@@ -58,6 +58,8 @@ export class Writer {
   #crc: number;
   #tail: Segment;
   #next: Promise<Segment> | undefined;
+  /** Nothing more goes into the present segment. */
+  #isSealing = false;
   #endError: Error | undefined;
   #waiters: Waiter[] = [];
   #lastStamp: { timeMs: number; nextId: number };
@@ -108,7 +110,8 @@ export class Writer {
     const { arena, sizes } = this.#parts;
     const payloads = arena.slices(batch.start, batch.end, sizes.blockBytesMax);
     const bytes = batch.end - batch.start + payloads.length * BLOCK_HEADER_BYTES;
-    if (this.#tail.isEmpty || this.#tail.fileBytes + bytes <= sizes.segmentBytes) {
+    const fits = this.#tail.fileBytes + bytes <= sizes.segmentBytes && !this.#isSealing;
+    if (this.#tail.isEmpty || fits) {
       this.#append(batch, payloads, bytes);
     } else {
       void this.#rollAndAppend(batch, payloads, bytes);
@@ -138,6 +141,11 @@ export class Writer {
     for (const waiter of this.#waiters) waiter.reject(error);
     this.#waiters = [];
     this.#parts.ended(error instanceof DirectoryLockedError ? 'fenced' : 'failed', error);
+  }
+
+  /** Writes nothing more into the present segment: the next batch begins another one. */
+  seal(): void {
+    this.#isSealing = true;
   }
 
   /** Waits no longer for a descriptor. */
@@ -295,6 +303,7 @@ export class Writer {
       next.begin(batch.start, this.#batchNumber + 1, this.#crc);
       this.#parts.segments.push(next);
       this.#tail = next;
+      this.#isSealing = false;
       await this.#parts.segments.close(sealed);
     } catch (error) {
       if (isNoDescriptor(error)) {

@@ -5,12 +5,21 @@
  */
 import assert from 'node:assert';
 
-/** What a message is doing. `GONE`: settled, its place not yet reused. */
+/**
+ * What a message is doing. `GONE`: settled, its place not yet reused. `UNREADABLE`: its bytes
+ * rotted; it is only counted.
+ */
 export const GONE = 0;
 export const READY = 1;
 export const IN_FLIGHT = 2;
 export const DELAYED = 3;
-export type MessageState = typeof GONE | typeof READY | typeof IN_FLIGHT | typeof DELAYED;
+export const UNREADABLE = 4;
+export type MessageState =
+  | typeof GONE
+  | typeof READY
+  | typeof IN_FLIGHT
+  | typeof DELAYED
+  | typeof UNREADABLE;
 
 const capacityMin = 16;
 const capacityMax = 1024;
@@ -32,6 +41,7 @@ export class Chunk {
   idDeltas = new Uint32Array(capacityMin);
   msDeltas = new Uint32Array(capacityMin);
   positions = new Float64Array(capacityMin);
+  /** Of its bytes in the log; 0: they can no longer be read. */
   lengths = new Uint32Array(capacityMin);
   /** The row in `Leases`, 0 for a message that was never delivered nor delayed. */
   rows = new Uint32Array(capacityMin);

@@ -3,7 +3,7 @@
  * is about state that no single rule sees whole.
  */
 import assert from 'node:assert';
-import { type Chunk, DELAYED, GONE, IN_FLIGHT, READY } from './chunk.ts';
+import { type Chunk, DELAYED, GONE, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
@@ -25,7 +25,7 @@ export function checkInvariants(state: State): void {
 
 function checkQueue(state: State, queue: Queue): number {
   let rows = 0;
-  const counts = [0, 0, 0, 0];
+  const counts = [0, 0, 0, 0, 0];
   let bytes = 0;
   for (const [at, lane] of queue.lanes.entries()) {
     assert(at === 0 || queue.lanes[at - 1]!.priority > lane.priority, 'priorities of lanes fall');
@@ -46,6 +46,7 @@ function checkQueue(state: State, queue: Queue): number {
     'ready and in flight',
   );
   assert(queue.delayed === counts[DELAYED] && queue.bytes === bytes, 'delayed, and bytes');
+  assert(queue.unreadable === counts[UNREADABLE], 'unreadable');
   return rows;
 }
 
@@ -77,17 +78,20 @@ function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   const { leases } = state;
   const status = chunk.states[index];
   const row = chunk.rows[index]!;
-  assert(row !== 0 || status === READY, 'whatever is more than ready has a row');
+  const isAtRest = status === READY || status === UNREADABLE;
+  assert(row !== 0 || isAtRest, 'whatever is more than ready has a row');
+  assert(
+    chunk.lengths[index]! > 0 || status === UNREADABLE || status === IN_FLIGHT,
+    'what waits to be delivered has bytes',
+  );
+  assert(chunk.lengths[index] === 0 || status !== UNREADABLE, 'what is unreadable has none');
   if (row === 0) return;
   assert(leases.ids[row] === chunk.idAt(index), 'a row knows its message');
   assert(
     leases.queues[row] === queue.number && leases.priorities[row] === lane.priority,
     'a row knows its queue and lane',
   );
-  assert(
-    leases.deadlines.has(row) === (status !== READY),
-    'whatever is more than ready has a deadline',
-  );
+  assert(leases.deadlines.has(row) === !isAtRest, 'whatever is more than ready has a deadline');
   assert(
     leases.sessions[row] === 0 || status === IN_FLIGHT,
     'only what is in flight has a session',

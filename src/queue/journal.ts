@@ -65,6 +65,8 @@ export interface Journal {
   /** `dueMs` 0: ready at once. */
   returned(queue: Queue, reason: ReturnedReason, dueMs: number, ids: IdList): void;
   extended(queue: Queue, dueMs: number, ids: IdList): void;
+  /** The bytes of these messages can no longer be read. */
+  unreadable(queue: Queue, ids: IdList): void;
   sessionOpened(session: Session): number;
   sessionEnded(session: Session): void;
   /** Part of the answer to a request with a sequence number. */

@@ -6,7 +6,7 @@ import { removeTaker } from './deliver.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
 
-/** Returns how many messages went: ready, delayed and in flight. */
+/** Returns how many messages went, whatever their state. */
 export function purge(state: State, queue: Queue): number {
   const count = queue.live;
   if (count > 0) state.journal.purged(queue, state.nextId - 1);
@@ -35,6 +35,7 @@ export function retireLanes(state: State, queue: Queue): void {
   queue.ready = 0;
   queue.inFlight = 0;
   queue.delayed = 0;
+  queue.unreadable = 0;
   queue.bytes = 0;
 }
 

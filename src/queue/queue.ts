@@ -45,6 +45,7 @@ export class Queue {
   ready = 0;
   inFlight = 0;
   delayed = 0;
+  unreadable = 0;
   bytes = 0;
   readonly line = new Set<Taker>();
   /** Who wants its messages, in line or not. */
@@ -77,7 +78,7 @@ export class Queue {
   }
 
   get live(): number {
-    return this.ready + this.inFlight + this.delayed;
+    return this.ready + this.inFlight + this.delayed + this.unreadable;
   }
 
   get mayProduce(): boolean {

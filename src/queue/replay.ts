@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert';
 import type { AnswerPart, RememberedAnswer } from './answers.ts';
-import { DELAYED, IN_FLIGHT, READY } from './chunk.ts';
+import { DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import { freeRetired } from './expire.ts';
 import type { IdList } from './id-list.ts';
 import { type MessageSlice, RETURNED_RELEASED, type ReturnedReason } from './journal.ts';
@@ -16,7 +16,7 @@ import { type Paused, Queue, type QueueSettings } from './queue.ts';
 import type { MessageSnapshot } from './relocate.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
-import { delay, giveBack, lease, removeMessage, ripen } from './transitions.ts';
+import { delay, giveBack, lease, loseBody, removeMessage, ripen } from './transitions.ts';
 
 export interface QueueFact {
   readonly number: number;
@@ -125,6 +125,12 @@ export function replayExtended(
   });
 }
 
+export function replayUnreadable(state: State, queueNumber: number, ids: IdList): void {
+  forEachKnown(state, queueNumber, ids, (queue) => {
+    loseBody(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
+  });
+}
+
 export function replaySessionOpened(
   state: State,
   number: number,
@@ -171,6 +177,9 @@ export function replayCopied(
   const queue = queueNumbered(state, queueNumber);
   state.nextId = Math.max(state.nextId, copy.id + 1);
   if (queue.locate(copy.id)) {
+    if (copy.length === 0) {
+      loseBody(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
+    }
     move(state, queue, position);
     return;
   }
@@ -207,9 +216,9 @@ export function endReplay(state: State, nowMs: number): void {
 
 function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void {
   const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
-  if (copy.deliveryCount === 0 && copy.state === READY) return;
   if (copy.deliveryCount === 0) {
-    delay(state, queue, lane!, chunk!, index, copy.dueMs);
+    if (copy.state === DELAYED) delay(state, queue, lane!, chunk!, index, copy.dueMs);
+    if (copy.state === UNREADABLE) loseBody(state, queue, lane!, chunk!, index);
     return;
   }
   const session = copy.session === 0 ? undefined : sessionNumbered(state, copy.session);

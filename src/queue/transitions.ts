@@ -4,7 +4,7 @@
  * decided, so that both end in the same state.
  */
 import assert from 'node:assert';
-import { type Chunk, DELAYED, IN_FLIGHT, READY } from './chunk.ts';
+import { type Chunk, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
@@ -68,7 +68,10 @@ export function lease(
   return row;
 }
 
-/** A leased or delayed message is ready again, or delayed until `dueMs` where that is not 0. */
+/**
+ * A leased or delayed message is ready again, or delayed until `dueMs` where that is not 0; one
+ * whose bytes rotted meanwhile is out of reach.
+ */
 export function giveBack(
   state: State,
   queue: Queue,
@@ -83,6 +86,11 @@ export function giveBack(
   leaveState(queue, chunk, index);
   endLease(state, row);
   if (failed) leases.failureCounts[row] = leases.failureCounts[row]! + 1;
+  if (chunk.lengths[index] === 0) {
+    queue.unreadable += 1;
+    lane.setState(chunk, index, UNREADABLE);
+    return;
+  }
   queue.ready += 1;
   lane.setState(chunk, index, READY);
   if (dueMs > 0) delay(state, queue, lane, chunk, index, dueMs);
@@ -103,6 +111,29 @@ export function ripen(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   queue.delayed -= 1;
   queue.ready += 1;
   state.changed.add(queue);
+}
+
+/**
+ * A message's bytes can no longer be read. Who has it may still settle it; else it is out of reach.
+ */
+export function loseBody(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+): void {
+  const position = chunk.positions[index]!;
+  const length = chunk.lengths[index]!;
+  state.journal.addDead(position, length);
+  state.journal.addLive(position, 0);
+  queue.bytes -= length;
+  chunk.lengths[index] = 0;
+  if (chunk.states[index] === DELAYED) ripen(state, queue, lane, chunk, index);
+  if (chunk.states[index] !== READY) return;
+  queue.ready -= 1;
+  queue.unreadable += 1;
+  lane.setState(chunk, index, UNREADABLE);
 }
 
 /** A message leaves for good. */
@@ -144,7 +175,8 @@ function leaveState(queue: Queue, chunk: Chunk, index: number): void {
   const before = chunk.states[index];
   if (before === READY) queue.ready -= 1;
   else if (before === IN_FLIGHT) queue.inFlight -= 1;
-  else queue.delayed -= 1;
+  else if (before === DELAYED) queue.delayed -= 1;
+  else queue.unreadable -= 1;
 }
 
 function rowOf(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): number {

@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { Broker, type BrokerEnd } from '../broker/broker.ts';
+import type { RotFound } from '../broker/rot.ts';
 import { processRuntime } from '../broker/runtime.ts';
 import { type BrokerSettings, checkSettings, defaultSettings } from '../broker/settings.ts';
 import { DirectoryLock } from '../log/directory-lock.ts';
@@ -57,7 +58,12 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     logger.warn({ file, error }, 'a file that is no longer needed cannot be removed');
   const directory = path.join(dataDir, logDirectory);
   const files = await takeDirectory(directory, { ...sizes, fileKept });
-  const broker = new Broker(files.log, processRuntime, { settings, ...sizes });
+  const rotFound: RotFound = ({ file, offset }, messages) =>
+    logger.error(
+      { file, offset, messages },
+      'a block no longer checks: its messages are unreadable',
+    );
+  const broker = new Broker(files.log, processRuntime, { settings, ...sizes, rotFound });
   const report = await orElse(broker.start(), () => closeFiles(files, logger));
   tellReport(logger, report);
   const listener = new Listener(broker, logger);

@@ -15,7 +15,7 @@ import {
   REFUSED_CODES,
   recordVersion,
 } from '../../src/broker/records.ts';
-import { DELAYED, IN_FLIGHT, READY } from '../../src/queue/chunk.ts';
+import { DELAYED, IN_FLIGHT, READY, UNREADABLE } from '../../src/queue/chunk.ts';
 import {
   RETURNED_EXPIRED,
   RETURNED_NACKED,
@@ -97,6 +97,7 @@ const facts: readonly Told[] = [
     answer: { ...answer, runs: undefined, refused: undefined, position: 0 },
   },
   { kind: 'copied', number, copy, bytes: bytes.subarray(4, 8) },
+  { kind: 'unreadable', number, ids: [ids[2]!] },
   { kind: 'purged', number, lastId: ids[2]! },
   { kind: 'sessionEnded', session },
   { kind: 'queueDeleted', number },
@@ -130,7 +131,13 @@ test('the codes', () => {
       `${RETURNED_EXPIRED} lease ended`,
       `${RETURNED_SESSION_LOST} session lost`,
     ],
-    ['state', `${READY} ready`, `${IN_FLIGHT} in flight`, `${DELAYED} delayed`],
+    [
+      'state',
+      `${READY} ready`,
+      `${IN_FLIGHT} in flight`,
+      `${DELAYED} delayed`,
+      `${UNREADABLE} unreadable`,
+    ],
   ];
   for (const [field, ...values] of codes) {
     const line = `* *${field}*: ${values.join(', ')}`;

@@ -1,5 +1,5 @@
 // `wonderq serve` as a process, in what can happen to it: kills, failing disks, damaged logs, a
-// directory that somebody else has, clocks. Rows E1, E4, E6 to E11, E13 to E15, E20 and E21 of
+// directory that somebody else has, clocks. Rows E1, E4, E6 to E15, E20 and E21 of
 // docs/reliability.md.
 // limit: 180 s
 
@@ -178,6 +178,34 @@ check('E13: a read that fails refuses the start', async (dataDir, start) => {
   await servedOnce(start, dataDir, 'SIGTERM');
   assert.match(await isRefused(start, dataDir, 74, 'read at-once'), /EIO: planted, read/);
 });
+
+check(
+  'E12: rot while it serves costs what rotted, and the next start is whole',
+  async (dataDir, start) => {
+    const first = serve(start, dataDir);
+    // So long that no compaction moves them, and with it into memory, at the next start.
+    const bodies = ['a', 'b', 'c'].map((letter) => letter.repeat(400_000));
+    const producer = await clientOf(first);
+    for (const body of bodies) await producer.produce('orders', body);
+    await first.end('SIGTERM');
+    const broker = serve(start, dataDir);
+    const client = await clientOf(broker);
+    const segment = join(logOf(dataDir), '0000000001.wq');
+    flipByte(segment, fs.readFileSync(segment).lastIndexOf('bbbb') - 1000);
+    const one = await client.receive('orders');
+    const deliveries = [...one, ...(await client.receive('orders'))];
+    assert.equal(deliveries.map((delivery) => delivery.text()[0]).join(''), 'ac');
+    assert.is(Number((await client.getQueue('orders')).unreadable), 1);
+    assert.match(broker.stderr, /"file":"0000000001.wq".*"messages":1.*no longer checks/);
+    const kept = join(logOf(dataDir), 'quarantine', '0000000001.wq');
+    await eventually('the file is kept aside', () => fs.existsSync(kept));
+    await client.ack(deliveries[0]!);
+    await broker.end('SIGKILL');
+    const next = await clientOf(serve(start, dataDir));
+    assert.is(Number((await next.getQueue('orders')).unreadable), 1);
+    assert.is(await next.purgeQueue('orders'), 2);
+  },
+);
 
 check('E13: a read that fails while it serves ends it, uncleanly', async (dataDir, start) => {
   const first = serve(start, dataDir);

@@ -4,7 +4,6 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LogDamagedError } from '../../src/errors.ts';
 import type { FileLogOptions } from '../../src/log/file-log.ts';
 import { type Operation, type SimulatedStorage, systemError } from '../simulation/storage.ts';
 import {
@@ -249,27 +248,6 @@ test('halves given up are made again when there is space', async () => {
   await until(() => log.space().reserveHalves === 2);
   assert.ok(storage.files().has('reserve-2'));
   await log.close();
-});
-
-test('a bit that turned over is never handed out: the log ends', async () => {
-  const storage = promptStorage();
-  const { log, listener } = await openLog(storage);
-  const positions: number[] = [];
-  for (let count = 0; count < 40; count += 1) {
-    positions.push(...append(log, `body ${count}`.padEnd(100, '.')));
-    await durable(log);
-  }
-  storage.flip('0000000001.wq', (64 + 56 + 30) * 8);
-  assert.is(log.cached(positions[0]!, 100), undefined);
-  let thrown: unknown;
-  await log.read(positions[0]!, 100).catch((error: unknown) => {
-    thrown = error;
-  });
-  assert.instance(thrown, LogDamagedError);
-  await until(() => listener.endings.length > 0);
-  assert.is(listener.endings[0]!.how, 'failed');
-  assert.is(listener.endings[0]!.error, thrown);
-  assert.is(log.cached(positions[0]!, 100), undefined);
 });
 
 test('a read error rejects that read, and the next may succeed', async () => {

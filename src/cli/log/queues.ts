@@ -14,12 +14,13 @@ export function queueFiguresOf(state: State) {
     ready: queue.ready,
     inFlight: queue.inFlight,
     delayed: queue.delayed,
+    unreadable: queue.unreadable,
     bytes: queue.bytes,
   }));
   return queues.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export function queueTable(queues: QueueFigures): string {
-  const heads = ['QUEUE', 'LIVE', 'READY', 'IN FLIGHT', 'DELAYED', 'BYTES'];
+  const heads = ['QUEUE', 'LIVE', 'READY', 'IN FLIGHT', 'DELAYED', 'UNREADABLE', 'BYTES'];
   return table([heads, ...queues.map((queue) => Object.values(queue))]);
 }

@@ -60,6 +60,9 @@ export function write(journal: RecordJournal, fact: Told): void {
     case 'extended':
       journal.extended(queue, fact.dueMs, idList(fact.ids));
       break;
+    case 'unreadable':
+      journal.unreadable(queue, idList(fact.ids));
+      break;
     case 'sessionOpened':
       journal.sessionOpened(new Session(fact.session, fact.key, fact.name));
       break;

@@ -158,6 +158,7 @@ export class History {
       spaceChanged: () => {
         if (log.space().reserveHalves < 2) this.#counts.reserveUsed += 1;
       },
+      damaged: (error) => assert.fail(error.message),
       ended: (how, error) => {
         assert(how === 'failed', 'nobody else is here');
         if ((error as NodeJS.ErrnoException).name === 'NoSpaceError')

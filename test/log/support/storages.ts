@@ -1,4 +1,5 @@
 /** Storage for tests, small sizes, and the steps that most tests of the log share. */
+import type { BlockDamagedError } from '../../../src/errors.ts';
 import { FileLog, type FileLogOptions } from '../../../src/log/file-log.ts';
 import type { Log, LogListener, OpenReport } from '../../../src/log/log.ts';
 import type { Storage } from '../../../src/log/storage.ts';
@@ -58,6 +59,7 @@ export interface Listening extends LogListener {
   endings: { how: 'fenced' | 'failed'; error: Error }[];
   spaceChanges: number;
   progresses: number;
+  damages: BlockDamagedError[];
 }
 
 export function listening(): Listening {
@@ -65,11 +67,15 @@ export function listening(): Listening {
     endings: [],
     spaceChanges: 0,
     progresses: 0,
+    damages: [],
     progressed() {
       this.progresses += 1;
     },
     spaceChanged() {
       this.spaceChanges += 1;
+    },
+    damaged(error) {
+      this.damages.push(error);
     },
     ended(how, error) {
       this.endings.push({ how, error });

@@ -49,6 +49,7 @@ export type Told =
       readonly dueMs: number;
     } & OfQueue)
   | ({ readonly kind: 'extended'; readonly dueMs: number } & OfQueue)
+  | ({ readonly kind: 'unreadable' } & OfQueue)
   | {
       readonly kind: 'sessionOpened';
       readonly session: number;
@@ -158,6 +159,10 @@ export class Recorder implements Journal {
 
   extended({ number }: Queue, dueMs: number, ids: IdList): void {
     this.tell({ kind: 'extended', number, dueMs, ids: listed(ids) });
+  }
+
+  unreadable({ number }: Queue, ids: IdList): void {
+    this.tell({ kind: 'unreadable', number, ids: listed(ids) });
   }
 
   sessionOpened({ number, key, name }: Session): number {

@@ -21,6 +21,7 @@ import {
   replaySessionEnded,
   replaySessionOpened,
   replaySettled,
+  replayUnreadable,
 } from '../../../src/queue/replay.ts';
 import type { Session } from '../../../src/queue/session.ts';
 import type { State } from '../../../src/queue/state.ts';
@@ -42,6 +43,7 @@ const replays: { readonly [K in Fact['kind']]: Replay<K> } = {
   returned: (state, { number, reason, dueMs, ids }) =>
     replayReturned(state, number, reason, dueMs, idList(ids)),
   extended: (state, { number, dueMs, ids }) => replayExtended(state, number, dueMs, idList(ids)),
+  unreadable: (state, { number, ids }) => replayUnreadable(state, number, idList(ids)),
   sessionOpened: (state, { session, key, name, position }) =>
     replaySessionOpened(state, session, key, name, position),
   sessionEnded: (state, { session }) => replaySessionEnded(state, session),
