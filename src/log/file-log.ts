@@ -222,10 +222,13 @@ export class FileLog implements Log {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (failure !== undefined && this.#isOpen) this.#writer.fail(failure);
+    const isRunning = this.#isOpen && !this.#writer.hasEnded;
+    // Before the wait for a drop, which may wait for what waits for a descriptor.
+    if (isRunning) this.#writer.giveUp();
     // How it ends is for its caller; the directory is given back when nothing is removed any more.
     await this.#dropping?.catch(() => undefined);
     try {
-      if (this.#isOpen && !this.#writer.hasEnded) await this.#stopCleanly();
+      if (isRunning) await this.#stopCleanly();
     } finally {
       await this.#reserve.stop();
       if (this.#isOpen) await this.#writer.settle();
@@ -346,7 +349,6 @@ export class FileLog implements Log {
   async #stopCleanly(): Promise<void> {
     assert(this.#arena.end === this.appended, 'records without a mark');
     this.commit();
-    this.#writer.giveUp();
     await this.#writer.whenSynced(this.appended);
     await this.#reserve.stop();
     await this.#checkpointing;

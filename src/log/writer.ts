@@ -53,6 +53,7 @@ export class Writer {
   #rollAgain: (() => Promise<void>) | undefined;
   /** Why the batch in flight waits: no descriptor is left. */
   #stallError: unknown;
+  #mayWait = true;
   /** Number and last CRC of the last batch appended. */
   #batchNumber: number;
   #crc: number;
@@ -148,8 +149,9 @@ export class Writer {
     this.#isSealing = true;
   }
 
-  /** Waits no longer for a descriptor. */
+  /** Waits for a descriptor no longer, now and from now on. */
   giveUp(): void {
+    this.#mayWait = false;
     if (this.isStalled) this.fail(this.#stallError);
   }
 
@@ -306,7 +308,7 @@ export class Writer {
       this.#isSealing = false;
       await this.#parts.segments.close(sealed);
     } catch (error) {
-      if (isNoDescriptor(error)) {
+      if (isNoDescriptor(error) && this.#mayWait) {
         this.#stallError = error;
         this.#rollAgain = () => this.#rollAndAppend(batch, payloads, bytes);
       } else {

@@ -6,6 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FileLogOptions } from '../../src/log/file-log.ts';
 import { type Operation, type SimulatedStorage, systemError } from '../simulation/storage.ts';
+import { rejects } from '../support/rejects.ts';
 import {
   append,
   durable,
@@ -109,6 +110,43 @@ for (const code of ['EMFILE', 'ENFILE']) {
     assert.equal(again.bodies, bodies);
   });
 }
+
+const withoutDescriptors = (asked: Operation) =>
+  asked === 'open' ? systemError('EMFILE', asked) : undefined;
+
+test('a close while the log waits for a descriptor ends it, also with a drop under way', async () => {
+  const storage = promptStorage();
+  const { log, listener } = await openLog(storage);
+  for (let count = 0; count < 40; count += 1) {
+    append(log, 'x'.repeat(100));
+    await durable(log);
+  }
+  storage.fault = withoutDescriptors;
+  while (!log.stalled) {
+    append(log, 'x'.repeat(100));
+    await until(() => log.synced === log.appended || log.stalled);
+  }
+  const dropped = rejects(log.dropBefore(log.segments()[2]!.endPosition), { code: 'EMFILE' });
+  await rejects(log.close(), { code: 'EMFILE' });
+  await dropped;
+  await until(() => listener.endings.length > 0);
+  assert.is(listener.endings[0]!.how, 'failed');
+});
+
+test('a log that closes does not begin to wait for a descriptor', async () => {
+  const storage = promptStorage();
+  const { log } = await openLog(storage);
+  storage.fault = withoutDescriptors;
+  while (log.segments()[0]!.fileBytes < 1700) {
+    append(log, 'x'.repeat(100));
+    await durable(log);
+  }
+  // The first one still fits, the second one waits behind it and does not.
+  append(log, 'y'.repeat(280));
+  append(log, 'z'.repeat(280));
+  assert.not(log.stalled);
+  await rejects(log.close(), { code: 'EMFILE' });
+});
 
 test('a new segment whose name cannot be made durable is not used', async () => {
   const storage = promptStorage();
