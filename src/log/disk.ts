@@ -22,7 +22,6 @@ export class Disk implements Storage {
   readonly #directory: string;
   /** Open for as long as this object is used: it is what `syncDir` syncs. */
   readonly #directoryHandle: number;
-  #hasQuarantine = false;
 
   /**
    * Makes the directory if it is not there; its name is durable on return, whoever made it. One
@@ -52,8 +51,12 @@ export class Disk implements Storage {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    if (to.startsWith(`${QUARANTINE}/`)) await this.#makeQuarantine();
+    const quarantine = this.#path(QUARANTINE);
+    const isSetAside = to.startsWith(`${QUARANTINE}/`);
+    if (isSetAside) await fs.promises.mkdir(quarantine, { recursive: true, mode: DIRECTORY_MODE });
     await fs.promises.rename(this.#path(from), this.#path(to));
+    // Here, since `syncDir` must not need a descriptor.
+    if (isSetAside) await syncDirectory(quarantine);
   }
 
   async unlink(name: string): Promise<void> {
@@ -62,7 +65,6 @@ export class Disk implements Storage {
 
   async syncDir(): Promise<void> {
     await promise<void>((done) => fs.fsync(this.#directoryHandle, done));
-    if (this.#hasQuarantine) await syncDirectory(this.#path(QUARANTINE));
   }
 
   async freeBytes(): Promise<number> {
@@ -73,11 +75,6 @@ export class Disk implements Storage {
   /** Gives back the directory; no other call follows. */
   async close(): Promise<void> {
     await promise<void>((done) => fs.close(this.#directoryHandle, done));
-  }
-
-  async #makeQuarantine(): Promise<void> {
-    await fs.promises.mkdir(this.#path(QUARANTINE), { recursive: true, mode: DIRECTORY_MODE });
-    this.#hasQuarantine = true;
   }
 
   #path(name: string): string {

@@ -7,7 +7,14 @@
  * checkpoint says that all of this is durable.
  */
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
-import { copyBytes, createFile, removeLeftover, replaceFile } from './files.ts';
+import {
+  copyBytes,
+  createFile,
+  isNoDescriptor,
+  isNoSpace,
+  removeLeftover,
+  replaceFile,
+} from './files.ts';
 import type { Reserve } from './reserve.ts';
 import { encodeSegmentHeader, Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
@@ -17,7 +24,10 @@ import type { Findings, TornTail } from './validation.ts';
 const TORN_NAME = 'torn.tmp';
 const REWRITTEN_NAME = 'rewritten.tmp';
 
-/** Makes the file of a segment: on return it is durable under its name, and open. */
+/**
+ * Makes the file of a segment: on return it is durable under its name, and open. Without space or a
+ * descriptor for it nothing of it stays, so that it can be tried again.
+ */
 export async function createSegment(
   storage: Storage,
   header: { number: number; epoch: number; salt: number; timeMs: number },
@@ -25,7 +35,13 @@ export async function createSegment(
 ): Promise<Segment> {
   const segment = new Segment(header, indexBytes);
   segment.file = await createFile(storage, segment.name, encodeSegmentHeader(header));
-  await storage.syncDir();
+  try {
+    await storage.syncDir();
+  } catch (error) {
+    await segment.file.close();
+    if (isNoSpace(error) || isNoDescriptor(error)) await storage.unlink(segment.name);
+    throw error;
+  }
   return segment;
 }
 

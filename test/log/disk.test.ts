@@ -118,6 +118,23 @@ check('names are changed, removed and listed; directories are not', async (disk,
   await rejects(disk.unlink('c'), { code: 'ENOENT' });
 });
 
+check('once a file is set aside, names are synced without another descriptor', async (disk) => {
+  await (await disk.open('a', 'create')).close();
+  await disk.rename('a', 'quarantine/a');
+  const { open } = fs.promises;
+  let opened = 0;
+  fs.promises.open = async (...how) => {
+    opened += 1;
+    return await open(...how);
+  };
+  try {
+    await disk.syncDir();
+  } finally {
+    fs.promises.open = open;
+  }
+  assert.is(opened, 0);
+});
+
 check('free space is that of an ordinary user', async (disk, directory) => {
   const { bavail, bsize } = fs.statfsSync(directory);
   const free = await disk.freeBytes();

@@ -148,6 +148,27 @@ test('a log that closes does not begin to wait for a descriptor', async () => {
   await rejects(log.close(), { code: 'EMFILE' });
 });
 
+for (const [code, options] of [
+  ['EMFILE', smallOptions],
+  ['ENOSPC', withReserve],
+] as const) {
+  test(`a new segment whose name could not be synced is made again: ${code}`, async () => {
+    const storage = promptStorage();
+    const { log, listener } = await openLog(storage, options);
+    await until(() => options.reserve !== true || storage.files().has('reserve-2'));
+    failOnce(storage, 'syncDir', /^$/, code);
+    const bodies = Array.from({ length: 20 }, (_, index) => `${index}:`.padEnd(200, 'x'));
+    for (const body of bodies) {
+      append(log, body);
+      await durable(log, listener);
+    }
+    assert.equal(listener.endings, []);
+    assert.ok(log.segments().length > 1);
+    const again = await openLog(storage.crash('power'));
+    assert.equal(again.bodies, bodies);
+  });
+}
+
 test('a new segment whose name cannot be made durable is not used', async () => {
   const storage = promptStorage();
   const { log, listener } = await openLog(storage);
