@@ -69,7 +69,8 @@ export class FileLog implements Log {
   /** The drop that runs: a clean stop waits for it. */
   #dropping: Promise<void> | undefined;
   #isOpen = false;
-  #isClosed = false;
+  /** The close that runs or is over: there is only one. */
+  #closing: Promise<void> | undefined;
   /** The last checkpoint begun: one follows the other. */
   #checkpointing: Promise<void> = Promise.resolve();
 
@@ -179,7 +180,7 @@ export class FileLog implements Log {
 
   async dropBefore(position: Position): Promise<void> {
     assert(this.#dropping === undefined, 'one drop at a time');
-    if (this.#isClosed) return;
+    if (this.#closing !== undefined) return;
     this.#dropping = this.#drop(position);
     try {
       await this.#dropping;
@@ -218,9 +219,12 @@ export class FileLog implements Log {
    * After an end, and where `open` failed, nothing is left to be made durable, and the next start
    * must look at everything.
    */
-  async close(failure?: Error): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  close(failure?: Error): Promise<void> {
+    this.#closing ??= this.#close(failure);
+    return this.#closing;
+  }
+
+  async #close(failure: Error | undefined): Promise<void> {
     if (failure !== undefined && this.#isOpen) this.#writer.fail(failure);
     const isRunning = this.#isOpen && !this.#writer.hasEnded;
     // Before the wait for a drop, which may wait for what waits for a descriptor.
@@ -363,7 +367,7 @@ export class FileLog implements Log {
   }
 
   #askFree(): void {
-    if (this.#isAskingFree || this.#isClosed) return;
+    if (this.#isAskingFree || this.#closing !== undefined) return;
     this.#isAskingFree = true;
     this.#storage.freeBytes().then(
       (freeBytes) => {
@@ -376,7 +380,7 @@ export class FileLog implements Log {
   }
 
   #fillReserve(): void {
-    if (!this.#keepsReserve || this.#isClosed) return;
+    if (!this.#keepsReserve || this.#closing !== undefined) return;
     this.#reserve.fill(this.#freeBytes).catch((error: unknown) => this.#writer.fail(error));
   }
 }

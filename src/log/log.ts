@@ -172,7 +172,8 @@ export interface Log {
 
   /**
    * Commits what is marked, waits for it and for a drop that runs, leaves the clean marker. With
-   * what the owner failed at, the log ends as it is: only a completed stop is a clean one.
+   * what the owner failed at, the log ends as it is: only a completed stop is a clean one. A second
+   * close is the first one: it is over when that is, and as that is.
    */
   close(failure?: Error): Promise<void>;
 }

@@ -266,4 +266,16 @@ test('a close over a failure of the owner is no clean stop', async () => {
   await again.log.close();
 });
 
+test('a second close is over when the first one is', async () => {
+  const { log } = await openLog(promptStorage());
+  append(log, 'in flight');
+  let isOver = false;
+  const first = log.close().then(() => {
+    isOver = true;
+  });
+  await log.close();
+  assert.ok(isOver);
+  await first;
+});
+
 test.run();
