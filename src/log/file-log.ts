@@ -236,6 +236,7 @@ export class FileLog implements Log {
     } finally {
       await this.#reserve.stop();
       if (this.#isOpen) await this.#writer.settle();
+      await this.#checkpointing;
       await this.#readCache.settle();
       await this.#segments.closeAll();
     }

@@ -49,8 +49,10 @@ export class Writer {
   readonly #block = new Block();
   /** The batch in flight. */
   #batch: Batch | undefined;
+  /** What the batch in flight waits for besides its sync: a segment, or room. */
+  #preparing: Promise<void> | undefined;
   /** Rolls and appends the batch in flight, for which no segment could be opened. */
-  #rollAgain: (() => Promise<void>) | undefined;
+  #rollAgain: (() => void) | undefined;
   /** Why the batch in flight waits: no descriptor is left. */
   #stallError: unknown;
   #mayWait = true;
@@ -103,7 +105,7 @@ export class Writer {
   start(): void {
     const rollAgain = this.#rollAgain;
     this.#rollAgain = undefined;
-    if (this.#endError === undefined) void rollAgain?.();
+    if (this.#endError === undefined) rollAgain?.();
     if (this.#batch !== undefined || this.#endError !== undefined) return;
     const batch = this.#parts.gathering.take();
     if (batch === undefined) return;
@@ -115,7 +117,7 @@ export class Writer {
     if (this.#tail.isEmpty || fits) {
       this.#append(batch, payloads, bytes);
     } else {
-      void this.#rollAndAppend(batch, payloads, bytes);
+      this.#roll(batch, payloads, bytes);
     }
   }
 
@@ -128,8 +130,12 @@ export class Writer {
     });
   }
 
-  /** On return no segment is being made; one that was made in advance is closed. */
+  /**
+   * Once the log has ended or nothing is in flight. On return no segment is being made or cut; one
+   * that was made in advance is closed.
+   */
   async settle(): Promise<void> {
+    await this.#preparing;
     const next = await this.#next?.catch(() => undefined);
     await next?.file?.close();
   }
@@ -170,7 +176,7 @@ export class Writer {
     const buffers = this.#encode(batch, payloads);
     try {
       if (!this.#tryAppend(buffers, bytes)) {
-        void this.#makeRoomAndAppend(batch, buffers, bytes);
+        this.#preparing = this.#makeRoomAndAppend(batch, buffers, bytes);
         return;
       }
     } catch (error) {
@@ -201,6 +207,7 @@ export class Writer {
       this.fail(error);
       return;
     }
+    if (this.#endError !== undefined) return;
     this.#appended(
       batch,
       buffers.filter((_, index) => index % 2 === 1),
@@ -294,23 +301,19 @@ export class Writer {
     return createSegment(storage, header, sizes.indexBytes);
   }
 
+  #roll(batch: Batch, payloads: readonly Buffer[], bytes: number): void {
+    this.#preparing = this.#rollAndAppend(batch, payloads, bytes);
+  }
+
   async #rollAndAppend(batch: Batch, payloads: readonly Buffer[], bytes: number): Promise<void> {
-    const sealed = this.#tail;
     try {
-      const next = await this.#parts.reserve.withRoom(() => {
-        const made = this.#next ?? this.#createNext();
-        this.#next = undefined;
-        return made;
-      });
-      next.begin(batch.start, this.#batchNumber + 1, this.#crc);
-      this.#parts.segments.push(next);
-      this.#tail = next;
-      this.#isSealing = false;
-      await this.#parts.segments.close(sealed);
+      const next = await this.#parts.reserve.withRoom(() => this.#takeNext());
+      if (this.#endError !== undefined) return await next.file?.close();
+      await this.#goOnIn(next, batch);
     } catch (error) {
       if (isNoDescriptor(error) && this.#mayWait) {
         this.#stallError = error;
-        this.#rollAgain = () => this.#rollAndAppend(batch, payloads, bytes);
+        this.#rollAgain = () => this.#roll(batch, payloads, bytes);
       } else {
         this.fail(error);
       }
@@ -320,5 +323,20 @@ export class Writer {
     if (this.#endError !== undefined) return;
     this.#parts.rolled();
     this.#append(batch, payloads, bytes);
+  }
+
+  #takeNext(): Promise<Segment> {
+    const next = this.#next ?? this.#createNext();
+    this.#next = undefined;
+    return next;
+  }
+
+  async #goOnIn(next: Segment, batch: Batch): Promise<void> {
+    const sealed = this.#tail;
+    next.begin(batch.start, this.#batchNumber + 1, this.#crc);
+    this.#parts.segments.push(next);
+    this.#tail = next;
+    this.#isSealing = false;
+    await this.#parts.segments.close(sealed);
   }
 }

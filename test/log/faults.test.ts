@@ -181,6 +181,49 @@ test('a new segment whose name cannot be made durable is not used', async () => 
   assert.is(log.segments().length, 1);
 });
 
+/** Counts what is asked of the storage, and its files that are open. */
+function counted(storage: SimulatedStorage) {
+  const count = { asked: 0, open: 0 };
+  storage.fault = () => {
+    count.asked += 1;
+    return undefined;
+  };
+  const open = storage.open.bind(storage);
+  storage.open = async (...how) => {
+    const file = await open(...how);
+    count.open += 1;
+    file.close = () => {
+      count.open -= 1;
+      return Promise.resolve();
+    };
+    return file;
+  };
+  return count;
+}
+
+/** Closes a log whose owner failed after so many steps of its life. Returns whether it went on. */
+async function closedAfter(steps: number): Promise<boolean> {
+  const storage = promptStorage();
+  const count = counted(storage);
+  const { log } = await openLog(storage);
+  const end = count.asked + steps;
+  for (let index = 0; index < 12; index += 1) append(log, 'x'.repeat(200));
+  await until(() => count.asked >= end || log.synced === log.appended);
+  const isCut = log.synced < log.appended;
+  await log.close(new Error('the owner failed'));
+  const { asked } = count;
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.is(count.asked, asked, `after ${steps} steps something is still under way`);
+  assert.is(count.open, 0, `after ${steps} steps a file stays open`);
+  return isCut;
+}
+
+test('after a close that does not wait nothing is under way, at whatever step', async () => {
+  let steps = 0;
+  while (await closedAfter(steps)) steps += 1;
+  assert.ok(steps > 15);
+});
+
 async function filled(storage: SimulatedStorage) {
   const opened = await openLog(storage, withReserve);
   await until(() => storage.files().has('reserve-2'));
