@@ -108,18 +108,10 @@ export class Reserve {
       this.#becomeShort();
       return;
     }
-    this.#filling = this.#fillMissing();
-    try {
-      await this.#filling;
-    } catch (error) {
-      // It is tried again when the free space is asked for the next time.
-      if (isNoDescriptor(error)) return;
-      if (!isNoSpace(error)) throw error;
-      this.#becomeShort();
-      await removeLeftover(this.#storage, TEMPORARY_NAME);
-    } finally {
+    this.#filling = this.#tryFilling().finally(() => {
       this.#filling = undefined;
-    }
+    });
+    await this.#filling;
   }
 
   #becomeShort(): void {
@@ -128,10 +120,22 @@ export class Reserve {
     this.#changed();
   }
 
-  /** On return nothing is being filled, and nothing will be. */
+  /** On return nothing is being filled or cleared away, and nothing will be. */
   async stop(): Promise<void> {
     this.#mayFill = false;
     await this.#filling?.catch(() => undefined);
+  }
+
+  async #tryFilling(): Promise<void> {
+    try {
+      await this.#fillMissing();
+    } catch (error) {
+      // It is tried again when the free space is asked for the next time.
+      if (isNoDescriptor(error)) return;
+      if (!isNoSpace(error)) throw error;
+      this.#becomeShort();
+      await removeLeftover(this.#storage, TEMPORARY_NAME);
+    }
   }
 
   async #fillMissing(): Promise<void> {

@@ -331,6 +331,17 @@ test('a filling of the reserve that takes the last room gives it back', async ()
   await log.close();
 });
 
+test('a close waits until what was filled without success is cleared away', async () => {
+  const storage = promptStorage();
+  storage.freeBytes = () => Promise.resolve(2 ** 40);
+  storage.capacity = 1000;
+  const { log } = await openLog(storage, withReserve);
+  await until(() => (storage.files().get('reserve.tmp')?.length ?? 0) > 0);
+  await log.close(new Error('the owner failed'));
+  const names = [...storage.files().keys()];
+  assert.not.ok(names.includes('reserve.tmp'), `${names}`);
+});
+
 test('without space for it the reserve is reported as missing', async () => {
   const storage = promptStorage();
   storage.capacity = 3000;
