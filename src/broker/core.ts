@@ -125,8 +125,7 @@ export class Core implements Outlet {
 
   /**
    * What a refusal says of the state (such a queue exists, is paused, was deleted) must not be
-   * undone by a power cut. One that passes says nothing of it, and is told also while nothing gets
-   * durable.
+   * undone by a power cut. One that passes says nothing of it, and need not wait for the sync.
    */
   fail(connection: Connection, id: number, error: WonderqError): void {
     const output = this.output(connection, error.passes ? 'write' : 'fsync');
