@@ -11,7 +11,7 @@ export class RecordReader extends RecordParser {
   }
 }
 
-export function replayFacts(state: State): Facts {
+function replayFacts(state: State): Facts {
   return {
     // Told for whoever reads the log: tokens are unlike those of earlier starts.
     started: () => {},

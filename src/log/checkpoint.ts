@@ -24,7 +24,7 @@ import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
 import type { Storage } from './storage.ts';
 
 export const CHECKPOINT_NAME = 'CHECKPOINT';
-export const CHECKPOINT_BYTES = 64;
+const CHECKPOINT_BYTES = 64;
 /** Where stand whether the stop was clean, and the epoch. */
 export const CHECKPOINT_LIFE = [14, 20] as const;
 

@@ -49,7 +49,6 @@ export interface FileLogOptions extends Partial<Sizes> {
 
 export class FileLog implements Log {
   readonly batchBytesMax: number;
-  readonly recordBytesMax: number;
   readonly #storage: Storage;
   readonly #sizes: Sizes;
   readonly #keepsReserve: boolean;
@@ -91,7 +90,6 @@ export class FileLog implements Log {
     this.#gathering = new Gathering(this.#sizes.batchBytesMax);
     this.#readCache = new ReadCache(this.#segments, this.#sizes, this.#onDamaged);
     this.batchBytesMax = this.#sizes.batchBytesMax;
-    this.recordBytesMax = this.#sizes.recordBytesMax;
   }
 
   async open(visit: VisitRecord): Promise<OpenReport> {
@@ -194,7 +192,6 @@ export class FileLog implements Log {
 
   segments(): SegmentInfo[] {
     return this.#segments.all.map((segment) => ({
-      number: segment.number,
       firstPosition: segment.firstAddress,
       endPosition: segment.endAddress,
       fileBytes: segment.fileBytes,

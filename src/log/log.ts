@@ -44,7 +44,6 @@ export interface OpenReport {
 }
 
 export interface SegmentInfo {
-  number: number;
   firstPosition: Position;
   /** One past the last record byte. */
   endPosition: Position;
@@ -95,8 +94,6 @@ export interface LogListener {
 export interface Log {
   /** No batch is longer than this. */
   readonly batchBytesMax: number;
-  /** No record is longer than this, its header included. */
-  readonly recordBytesMax: number;
 
   /**
    * Reads the whole log in order, calls `visit` for every record of every valid batch, then makes

@@ -32,15 +32,6 @@ export function writeOldest(buffer: Buffer, offset: number, start: SegmentStart)
   buffer.writeUInt32BE(start.previousCrc, offset + 20);
 }
 
-export function readOldest(buffer: Buffer, offset: number): SegmentStart {
-  return {
-    number: buffer.readUInt32BE(offset),
-    address: readSafeInteger(buffer, offset + 4),
-    batch: readSafeInteger(buffer, offset + 12),
-    previousCrc: buffer.readUInt32BE(offset + 20),
-  };
-}
-
 /** Calls `visit` for each record of a batch. Returns false at one that is malformed. */
 export function visitRecords(
   buffer: Buffer,
@@ -71,5 +62,10 @@ export function decodeOldest(
   const isKnown =
     kind === KIND_OLDEST && version === OLDEST_VERSION && end - start === OLDEST_BODY_BYTES;
   if (!isKnown) throw new UnknownRecordError(kind, version);
-  return readOldest(buffer, start);
+  return {
+    number: buffer.readUInt32BE(start),
+    address: readSafeInteger(buffer, start + 4),
+    batch: readSafeInteger(buffer, start + 12),
+    previousCrc: buffer.readUInt32BE(start + 20),
+  };
 }

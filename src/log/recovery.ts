@@ -68,8 +68,8 @@ export class Recovery {
     this.#epoch = epoch;
   }
 
-  /** Returns the new segment, taken into use. */
-  async run(salt: number, indexBytes: number): Promise<Segment> {
+  /** On return a new segment is taken into use. */
+  async run(salt: number, indexBytes: number): Promise<void> {
     const { checkpoint, torn, chain } = this.#findings;
     await this.#note(this.#inUse());
     await this.#removeCopy();
@@ -87,7 +87,6 @@ export class Recovery {
     segment.begin(chain.address, chain.batch + 1, chain.crc);
     this.#segments.push(segment);
     await this.#note(this.#reached());
-    return segment;
   }
 
   /** What is durable is known again only at the end; files without a batch are about to go. */

@@ -20,7 +20,7 @@ import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
 import type { StorageFile } from './storage.ts';
 
 export const SEGMENT_HEADER_BYTES = 64;
-export const SEGMENT_MAGIC = Buffer.from('WONDERQ\n', 'latin1');
+const SEGMENT_MAGIC = Buffer.from('WONDERQ\n', 'latin1');
 export const FORMAT_VERSION = 1;
 
 const NAME = /^[0-9]{10}\.wq$/;

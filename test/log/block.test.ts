@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BLOCK_HEADER_BYTES, Block } from '../../src/log/block.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/log/checkpoint.ts';
-import { readOldest, writeOldest } from '../../src/log/record.ts';
+import { decodeOldest, KIND_OLDEST, OLDEST_VERSION, writeOldest } from '../../src/log/record.ts';
 import { readSafeInteger, writeSafeInteger } from '../../src/log/safe-integer.ts';
 import {
   decodeSegmentHeader,
@@ -124,7 +124,7 @@ test('an oldest record reads as it was written', () => {
   const start = { number: 4, address: 2 ** 53 - 1, batch: 77, previousCrc: 0xdeadbeef };
   const bytes = Buffer.alloc(30);
   writeOldest(bytes, 3, start);
-  assert.equal(readOldest(bytes, 3), start);
+  assert.equal(decodeOldest(KIND_OLDEST, OLDEST_VERSION, bytes, 3, 27), start);
 });
 
 test('names of segments sort by number, and others are no segments', () => {

@@ -63,7 +63,7 @@ async function compacted(rig: Rig): Promise<void> {
     await wire.answer(wire.produce({ queue: 'dead' }, text(number)));
   }
   await wire.answer(administer(wire, 0, 'queue.purge', { queue: 'dead' }));
-  await rig.until(() => rig.log.segments()[0]!.number > 1);
+  await rig.until(() => rig.log.segments()[0]!.firstPosition > 0);
 }
 
 export type Stop = 'clean' | 'unclean' | 'unclean, unnoted';
@@ -82,8 +82,8 @@ export async function smallLog(stop: Stop): Promise<Files> {
   if (stop === 'unclean, unnoted') rig.latencyMs = holdRenames;
   await traffic(wire, 2);
   if (stop === 'unclean, unnoted') {
-    const { number } = rig.log.segments().at(-1)!;
-    const isNew = () => rig.log.segments().at(-1)!.number > number;
+    const { firstPosition } = rig.log.segments().at(-1)!;
+    const isNew = () => rig.log.segments().at(-1)!.firstPosition > firstPosition;
     while (!isNew()) await wire.answer(wire.produce({ queue: 'used' }, text(202)));
   }
   await rig.run(50);
