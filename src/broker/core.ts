@@ -22,11 +22,15 @@ import type { HeldOutput } from './held-output.ts';
 import { RecordJournal } from './record-journal.ts';
 import type { BrokerSettings } from './settings.ts';
 
-const retryAfterMs = 1000;
+export const retryAfterMs = 1000;
 
 /** Why what is asked now is refused, and why connections end. */
 export function draining(): WonderqError {
   return new WonderqError('DRAINING', undefined, { retryAfterMs });
+}
+
+function diskFull(): WonderqError {
+  return new WonderqError('DISK_FULL', undefined, { retryAfterMs });
 }
 
 interface Frame {
@@ -136,8 +140,13 @@ export class Core implements Outlet {
   /** Refuses what needs the disk, before anything of it is executed. */
   refuseWhatNeedsSpace(): void {
     this.refuseWhatChanges();
-    if (this.reserveHalves === 2) return;
-    throw new WonderqError('DISK_FULL', undefined, { retryAfterMs });
+    if (this.reserveHalves < 2) throw diskFull();
+  }
+
+  /** Refuses what is delivered later, while nothing is. */
+  refuseDeliveries(): void {
+    if (this.isDraining) throw draining();
+    if (this.reserveHalves === 0) throw diskFull();
   }
 
   /** Refuses what changes anything. */

@@ -12,11 +12,9 @@ import { ack } from '../queue/settle.ts';
 import { Taker } from '../queue/taker.ts';
 import type { Acknowledged } from './acknowledged.ts';
 import type { Connection } from './connection.ts';
-import { type Core, draining } from './core.ts';
+import { type Core, retryAfterMs } from './core.ts';
 import { codesOf } from './execute-settle.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
-
-const retryAfterMs = 1000;
 
 /**
  * Its answer comes with the dispatch at the end of the turn, or later. Returns its cost in
@@ -80,10 +78,7 @@ export function cancel(core: Core, connection: Connection, request: Request): vo
 }
 
 function refuseTaker(core: Core, connection: Connection, request: Request): void {
-  if (core.isDraining) throw draining();
-  if (core.reserveHalves === 0) {
-    throw new WonderqError('DISK_FULL', undefined, { retryAfterMs });
-  }
+  core.refuseDeliveries();
   if (connection.takers.has(request.id)) {
     throw new WonderqError('BAD_REQUEST', 'a request of this ID is open', { field: 'id' });
   }

@@ -21,6 +21,7 @@ import { crc32 } from 'node:zlib';
 import { LogDamagedError } from '../errors.ts';
 import { createFile, removeLeftover, replaceFile } from './files.ts';
 import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
+import type { ChainEnd } from './scan.ts';
 import type { Storage } from './storage.ts';
 
 export const CHECKPOINT_NAME = 'CHECKPOINT';
@@ -40,6 +41,15 @@ export interface Checkpoint {
   position: number;
   timeMs: number;
   nextId: number;
+}
+
+/** Says that the log is durable up to the end of `chain`. */
+export function checkpointAt(
+  chain: Readonly<ChainEnd>,
+  life: Pick<Checkpoint, 'isClean' | 'epoch' | 'segment'>,
+): Checkpoint {
+  const { batch, address, timeMs, nextId } = chain;
+  return { ...life, batch, position: address, timeMs, nextId };
 }
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {

@@ -3,7 +3,7 @@
  * last a checkpoint that says that this is all. Without it no start takes the copy for a log. It is
  * that of a clean stop, so that any byte that is lost of the copy later is found.
  */
-import { writeCheckpoint } from './checkpoint.ts';
+import { checkpointAt, writeCheckpoint } from './checkpoint.ts';
 import { copyFile } from './files.ts';
 import type { Segments } from './segments.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -22,14 +22,7 @@ export async function copyLog(
     await copyFile(source, 0, fileBytes, target, name);
   }
   await target.syncDir();
-  const { chain, checkpoint, lastEpoch } = findings;
-  await writeCheckpoint(target, {
-    isClean: true,
-    epoch: Math.max(lastEpoch, checkpoint?.epoch ?? 0),
-    segment: segments.newest?.number ?? 0,
-    batch: chain.batch,
-    position: chain.address,
-    timeMs: chain.timeMs,
-    nextId: chain.nextId,
-  });
+  const { chain, epoch } = findings;
+  const segment = segments.newest?.number ?? 0;
+  await writeCheckpoint(target, checkpointAt(chain, { isClean: true, epoch, segment }));
 }

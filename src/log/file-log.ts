@@ -97,7 +97,7 @@ export class FileLog implements Log {
     await this.#reserve.load();
     const validation = new Validation(this.#storage, this.#segments, this.#sizes, visit);
     const findings = await validation.run();
-    this.#epoch = Math.max(findings.lastEpoch, findings.checkpoint?.epoch ?? 0) + 1;
+    this.#epoch = findings.epoch + 1;
     const recovery = new Recovery(
       this.#storage,
       this.#segments,

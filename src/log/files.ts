@@ -50,6 +50,12 @@ export async function createFile(
   }
 }
 
+/** On return the file is durably gone. */
+export async function removeFile(storage: Storage, name: string): Promise<void> {
+  await storage.unlink(name);
+  await storage.syncDir();
+}
+
 /** Removes what a start or a write that did not finish left under this name. */
 export async function removeLeftover(storage: Storage, name: string): Promise<void> {
   const names = await storage.list();

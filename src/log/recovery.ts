@@ -6,12 +6,13 @@
  * cache shows may never have reached the disk; 6. a new segment of a new epoch is made; 7. the
  * checkpoint says that all of this is durable.
  */
-import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, checkpointAt, writeCheckpoint } from './checkpoint.ts';
 import {
   copyBytes,
   createFile,
   isNoDescriptor,
   isNoSpace,
+  removeFile,
   removeLeftover,
   replaceFile,
 } from './files.ts';
@@ -97,16 +98,8 @@ export class Recovery {
   }
 
   #reached(): Checkpoint {
-    const { chain } = this.#findings;
-    return {
-      isClean: false,
-      epoch: this.#epoch,
-      segment: this.#segments.newest?.number ?? 0,
-      batch: chain.batch,
-      position: chain.address,
-      timeMs: chain.timeMs,
-      nextId: chain.nextId,
-    };
+    const segment = this.#segments.newest?.number ?? 0;
+    return checkpointAt(this.#findings.chain, { isClean: false, epoch: this.#epoch, segment });
   }
 
   async #note(checkpoint: Checkpoint): Promise<void> {
@@ -134,8 +127,7 @@ export class Recovery {
 
   async #removeUnused(): Promise<void> {
     for (const name of this.#findings.unused.toReversed()) {
-      await this.#storage.unlink(name);
-      await this.#storage.syncDir();
+      await removeFile(this.#storage, name);
     }
   }
 

@@ -4,7 +4,14 @@
  * second what makes room again and the next start. They are filled a piece at a time, so that
  * traffic never waits for more than one piece, and only while there is plenty of space.
  */
-import { isNoDescriptor, isNoSpace, NoSpaceError, removeLeftover, replaceFile } from './files.ts';
+import {
+  appendWhole,
+  isNoDescriptor,
+  isNoSpace,
+  removeFile,
+  removeLeftover,
+  replaceFile,
+} from './files.ts';
 import type { Storage } from './storage.ts';
 
 const NAMES = ['reserve-1', 'reserve-2'] as const;
@@ -15,12 +22,14 @@ const SPARE_HALVES = 2;
 
 /** For a start without room to begin. Returns false when there is no half to give up. */
 export async function giveUpHalf(storage: Storage): Promise<boolean> {
-  const names = await storage.list();
-  const name = NAMES.findLast((candidate) => names.includes(candidate));
+  const name = lastHalf(new Set(await storage.list()));
   if (name === undefined) return false;
-  await storage.unlink(name);
-  await storage.syncDir();
+  await removeFile(storage, name);
   return true;
+}
+
+function lastHalf(present: ReadonlySet<string>): string | undefined {
+  return NAMES.findLast((name) => present.has(name));
 }
 
 export class Reserve {
@@ -91,12 +100,11 @@ export class Reserve {
       this.#changed();
       return true;
     }
-    const name = NAMES.findLast((candidate) => this.#present.has(candidate));
+    const name = lastHalf(this.#present);
     if (name === undefined) return false;
     this.#present.delete(name);
     this.#changed();
-    await this.#storage.unlink(name);
-    await this.#storage.syncDir();
+    await removeFile(this.#storage, name);
     return true;
   }
 
@@ -159,8 +167,7 @@ export class Reserve {
     const piece = incompressible(Math.min(PIECE_BYTES, this.#halfBytes));
     try {
       while (this.#mayFill && file.length < this.#halfBytes) {
-        const part = piece.subarray(0, Math.min(piece.length, this.#halfBytes - file.length));
-        if (file.append([part]) !== part.length) throw new NoSpaceError('short write');
+        appendWhole(file, piece.subarray(0, this.#halfBytes - file.length));
         await file.sync();
       }
     } finally {

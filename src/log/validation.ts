@@ -34,6 +34,8 @@ export interface Findings {
   /** Number and epoch of the newest file, 0 without one. */
   lastNumber: number;
   lastEpoch: number;
+  /** That of the last start. */
+  readonly epoch: number;
   torn: TornTail | undefined;
   /**
    * Files at the end that hold no batch, oldest first: prepared, or cut off in their first batch.
@@ -57,6 +59,9 @@ export class Validation {
     chain: { batch: 0, crc: 0, address: 0, isKnown: true, timeMs: 0, nextId: 0 },
     lastNumber: 0,
     lastEpoch: 0,
+    get epoch() {
+      return Math.max(this.lastEpoch, this.checkpoint?.epoch ?? 0);
+    },
     torn: undefined,
     unused: [],
     oldest: undefined,
