@@ -176,7 +176,7 @@ export class Writer {
     const buffers = this.#encode(batch, payloads);
     try {
       if (!this.#tryAppend(buffers, bytes)) {
-        this.#preparing = this.#makeRoomAndAppend(batch, buffers, bytes);
+        this.#preparing = this.#makeRoomAndAppend(batch, payloads, buffers, bytes);
         return;
       }
     } catch (error) {
@@ -197,7 +197,12 @@ export class Writer {
   }
 
   /** The same batch again, at the same place, as long as the reserve has something to give. */
-  async #makeRoomAndAppend(batch: Batch, buffers: readonly Buffer[], bytes: number): Promise<void> {
+  async #makeRoomAndAppend(
+    batch: Batch,
+    payloads: readonly Buffer[],
+    buffers: readonly Buffer[],
+    bytes: number,
+  ): Promise<void> {
     try {
       await this.#parts.reserve.withRoom(async () => {
         await this.#tail.file!.truncate(this.#tail.fileBytes);
@@ -207,11 +212,7 @@ export class Writer {
       this.fail(error);
       return;
     }
-    if (this.#endError !== undefined) return;
-    this.#appended(
-      batch,
-      buffers.filter((_, index) => index % 2 === 1),
-    );
+    if (this.#endError === undefined) this.#appended(batch, payloads);
   }
 
   /** What was appended while the log was ours is found by whoever takes it later. */
