@@ -83,15 +83,15 @@ export function administer(
   const result = known?.value ?? verb.act(core, request.arguments, nowMs);
   if (known === undefined) remember(core, session, request, true, 1, result, undefined);
   // What operators are told may be about queues of any level.
-  const output = core.output(connection, 'fsync');
+  const output = core.gate.output(connection, 'fsync');
   writeOk(output.writer, request.id, verb.value(core, request.arguments, result, nowMs));
-  if (session !== undefined) core.countSequenced(connection, output, request);
+  if (session !== undefined) core.gate.countSequenced(connection, output, request);
 }
 
 function admit(core: Core, connection: Connection, verb: Verb, session: Session | undefined): void {
   refuseTooManyOpen(connection, session);
-  if (verb.needsSpace) core.refuseWhatNeedsSpace();
-  else if (verb.changes) core.refuseWhatChanges();
+  if (verb.needsSpace) core.admission.refuseWhatNeedsSpace();
+  else if (verb.changes) core.admission.refuseWhatChanges();
 }
 
 function create(core: Core, args: Arguments, nowMs: number): number {

@@ -11,10 +11,11 @@ import { dispatch, removeTaker } from '../queue/deliver.ts';
 import { expire, nextDueMs } from '../queue/expire.ts';
 import type { Queue } from '../queue/queue.ts';
 import { endReplay } from '../queue/replay.ts';
+import { draining } from './admission.ts';
 import { BrokerTime } from './broker-time.ts';
 import { Compaction } from './compaction.ts';
 import { Connection, type Transport } from './connection.ts';
-import { Core, draining } from './core.ts';
+import { Core } from './core.ts';
 import { leave, unblock } from './execute-session.ts';
 import { Fetches } from './fetches.ts';
 import { Intake } from './intake.ts';
@@ -139,8 +140,7 @@ export class Broker {
     connection.isClosed = true;
     this.intake.forget(connection);
     this.core.connections.delete(connection);
-    this.core.holding.delete(connection);
-    this.core.heldBytes -= connection.countedBytes;
+    this.core.gate.forget(connection);
     if (this.hasEnded) return;
     const nowMs = this.core.time.now();
     leave(this.core, connection, nowMs);
@@ -154,11 +154,11 @@ export class Broker {
    */
   async stop(): Promise<void> {
     const { core } = this;
-    if (this.hasEnded || core.isDraining) return;
-    core.isDraining = true;
+    if (this.hasEnded || core.admission.isDraining) return;
+    core.admission.isDraining = true;
     for (const taker of [...core.state.takers.all()]) {
       removeTaker(core.state, taker);
-      core.end(taker, 'DRAINING');
+      core.outlet.end(taker, 'DRAINING');
     }
     core.mark(core.time.now());
     this.scheduleTurn();
@@ -181,7 +181,7 @@ export class Broker {
   private tellDraining(): void {
     const { core } = this;
     for (const connection of core.connections) {
-      if (!connection.isClosing) core.fail(connection, 0, draining());
+      if (!connection.isClosing) core.gate.refuse(connection, 0, draining());
     }
     core.mark(core.time.now());
     this.release();
@@ -235,14 +235,14 @@ export class Broker {
     const nowMs = core.time.now();
     let isMore = this.intake.execute(nowMs);
     if (this.mayExpire && nextDueMs(state) <= nowMs) isMore = expire(state, nowMs) || isMore;
-    if (!core.isOverloaded) isMore = dispatch(state, nowMs) || isMore;
+    if (!core.admission.isOverloaded) isMore = dispatch(state, nowMs) || isMore;
     this.fetches.wake();
     core.mark(nowMs);
     this.log.commit();
     // Else the log is at work and will say how far it is.
     if (this.log.synced === this.log.appended) this.release();
     // Nobody knows whether it ever goes on: a stop does not wait for it.
-    if (core.isDraining && this.log.stalled) this.log.close().catch(this.failed);
+    if (core.admission.isDraining && this.log.stalled) this.log.close().catch(this.failed);
     this.sweep(nowMs);
     const waiters = this.turnWaiters;
     this.turnWaiters = [];
@@ -256,11 +256,11 @@ export class Broker {
    * writes nothing, and compaction waits for it.
    */
   private get mayExpire(): boolean {
-    return this.core.reserveHalves > 0 || this.core.state.retired.length > 0;
+    return this.core.admission.reserveHalves > 0 || this.core.state.retired.length > 0;
   }
 
   private progressed(): void {
-    const wasOverloaded = this.core.isOverloaded;
+    const wasOverloaded = this.core.admission.isOverloaded;
     this.release();
     if (!this.intake.isEmpty || wasOverloaded || this.core.state.changed.size > 0) {
       this.scheduleTurn();
@@ -272,16 +272,13 @@ export class Broker {
 
   /** Lets go what may leave. */
   private release(): void {
-    const { core, log } = this;
-    for (const connection of core.holding) {
-      connection.release(log.written, log.synced);
-      core.countHeld(connection);
-      const isTold = connection.heldBytes === 0;
-      if (isTold) core.holding.delete(connection);
-      if (isTold && connection.isClosing) connection.transport.end();
-      else this.goOnIfPossible(connection);
-    }
+    this.core.gate.release(this.log.written, this.log.synced, this.released);
   }
+
+  private readonly released = (connection: Connection): void => {
+    if (connection.heldBytes === 0 && connection.isClosing) connection.transport.end();
+    else this.goOnIfPossible(connection);
+  };
 
   private goOnIfPossible(connection: Connection): void {
     if (!connection.canTake) return;
@@ -299,8 +296,8 @@ export class Broker {
   }
 
   private readSpace(): void {
-    const before = this.core.reserveHalves;
-    this.core.reserveHalves = this.log.space().reserveHalves;
+    const before = this.core.admission.reserveHalves;
+    this.core.admission.reserveHalves = this.log.space().reserveHalves;
     if (before === 0) {
       for (const connection of this.core.connections) this.goOnIfPossible(connection);
     }

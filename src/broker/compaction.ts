@@ -187,7 +187,7 @@ export class Compaction {
   private async turnEnds(): Promise<void> {
     this.mark();
     do await this.nextTurn();
-    while (this.core.isOverloaded);
+    while (this.core.admission.isOverloaded);
   }
 
   private mark(): void {

@@ -35,7 +35,7 @@ export function executeProduce(
   const progress = progressOf(core, connection, known, request.messages.count);
   if (progress === undefined) {
     refuseTooManyOpen(connection, session);
-    core.refuseWhatNeedsSpace();
+    core.admission.refuseWhatNeedsSpace();
   }
   const { state } = core;
   // What has begun is finished, whatever has become of the queue meanwhile.
@@ -94,9 +94,9 @@ function answerRun(
   count: number,
 ): void {
   const level = levelOf(core, request);
-  const output = core.output(connection, level);
+  const output = core.gate.output(connection, level);
   writeProducedRun(output.writer, request.id, durabilityNumber(level), firstId, count);
-  core.countSequenced(connection, output, request);
+  core.gate.countSequenced(connection, output, request);
 }
 
 function answer(
@@ -106,9 +106,9 @@ function answer(
   runs: readonly number[],
 ): void {
   const level = levelOf(core, request);
-  const output = core.output(connection, level);
+  const output = core.gate.output(connection, level);
   writeProduced(output.writer, request.id, durabilityNumber(level), runs);
-  core.countSequenced(connection, output, request);
+  core.gate.countSequenced(connection, output, request);
 }
 
 function levelOf(core: Core, request: Request): Durability {

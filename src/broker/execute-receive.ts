@@ -11,8 +11,9 @@ import type { Queue } from '../queue/queue.ts';
 import { ack } from '../queue/settle.ts';
 import { Taker } from '../queue/taker.ts';
 import type { Acknowledged } from './acknowledged.ts';
+import { retryAfterMs } from './admission.ts';
 import type { Connection } from './connection.ts';
-import { type Core, retryAfterMs } from './core.ts';
+import type { Core } from './core.ts';
 import { codesOf } from './execute-settle.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
 
@@ -46,7 +47,7 @@ export function subscribe(core: Core, connection: Connection, request: Request):
   core.state.takers.add(taker, Number.POSITIVE_INFINITY);
   joinLine(core.state, taker);
   // Ahead of the deliveries that follow, whatever their level.
-  writeOk(core.output(connection, 'write').writer, request.id);
+  writeOk(core.gate.output(connection, 'write').writer, request.id);
 }
 
 export function addCredit(core: Core, connection: Connection, request: Request): void {
@@ -65,20 +66,20 @@ export function unsubscribe(core: Core, connection: Connection, request: Request
     removeTaker(core.state, taker);
   }
   // Behind the deliveries before it, whatever their level.
-  writeOk(core.output(connection, 'fsync').writer, request.id);
+  writeOk(core.gate.output(connection, 'fsync').writer, request.id);
 }
 
 export function cancel(core: Core, connection: Connection, request: Request): void {
   const taker = connection.takers.get(request.target);
   if (taker !== undefined) {
     removeTaker(core.state, taker);
-    core.end(taker, 'CANCELLED');
+    core.outlet.end(taker, 'CANCELLED');
   }
-  writeOk(core.output(connection, 'write').writer, request.id);
+  writeOk(core.gate.output(connection, 'write').writer, request.id);
 }
 
 function refuseTaker(core: Core, connection: Connection, request: Request): void {
-  core.refuseDeliveries();
+  core.admission.refuseDeliveries();
   if (connection.takers.has(request.id)) {
     throw new WonderqError('BAD_REQUEST', 'a request of this ID is open', { field: 'id' });
   }
@@ -128,7 +129,7 @@ function admitAcks(
   const known = recall(session, request);
   if (known !== undefined) return known;
   refuseTooManyOpen(connection, session);
-  core.refuseWhatChanges();
+  core.admission.refuseWhatChanges();
   return undefined;
 }
 

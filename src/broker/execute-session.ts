@@ -31,7 +31,7 @@ export function hello(core: Core, connection: Connection, request: Request, nowM
   const resumed =
     request.session !== undefined && takeSession(core, connection, request.session, nowMs);
   // Held until the session's opening is durable: a retry after a crash relies on it.
-  writeOk(core.output(connection, 'fsync').writer, request.id, {
+  writeOk(core.gate.output(connection, 'fsync').writer, request.id, {
     version: PROTOCOL_VERSION,
     resumed,
     features: [],
@@ -53,7 +53,7 @@ function takeSession(core: Core, connection: Connection, key: Buffer, nowMs: num
   const text = key.toString('hex');
   const before = core.state.sessions.withKey(text)?.connection as Connection | undefined;
   if (before !== undefined) {
-    core.fail(before, 0, new WonderqError('SESSION_TAKEN'));
+    core.gate.refuse(before, 0, new WonderqError('SESSION_TAKEN'));
     leave(core, before, nowMs);
   }
   const { session, resumed } = connectSession(core.state, text, connection.name, connection);
@@ -67,7 +67,7 @@ export function resume(core: Core, connection: Connection, request: Request): vo
   if (session === undefined) throw new WonderqError('BAD_REQUEST', 'resume needs a session');
   const isMore = resumeSession(core.state, session, heldBy(request));
   goOnWhile(isMore, core, connection);
-  if (!isMore) writeOk(core.output(connection, 'fsync').writer, request.id);
+  if (!isMore) writeOk(core.gate.output(connection, 'fsync').writer, request.id);
 }
 
 function heldBy({ groups, receipts }: Request): Held {
@@ -92,7 +92,7 @@ export function bye(core: Core, connection: Connection, request: Request, nowMs:
   if (isMore) return;
   connection.session = undefined;
   leave(core, connection, nowMs);
-  writeOk(core.output(connection, 'fsync').writer, request.id);
+  writeOk(core.gate.output(connection, 'fsync').writer, request.id);
   connection.isClosing = true;
 }
 

@@ -36,7 +36,7 @@ export function executeSettle(
   const progress = progressOf(core, connection, known, all);
   if (progress === undefined) {
     refuseTooManyOpen(connection, session);
-    core.refuseWhatChanges();
+    core.admission.refuseWhatChanges();
   }
   const from = progress?.done ?? 0;
   const to = Math.min(all, from + limits.turnMessagesMax);
@@ -79,9 +79,9 @@ function settle(
 
 function answer(core: Core, connection: Connection, request: Request, codes: Codes): void {
   const level = core.levelOf(core.state.existing(request.queue));
-  const output = core.output(connection, level);
+  const output = core.gate.output(connection, level);
   writeSettled(output.writer, request.id, durabilityNumber(level), codes);
-  core.countSequenced(connection, output, request);
+  core.gate.countSequenced(connection, output, request);
 }
 
 /** A code or undefined for each of `count` receipts; undefined when none was refused. */

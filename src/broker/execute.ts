@@ -23,7 +23,7 @@ const SMALL: Readonly<Record<number, Execute>> = {
   [REQUEST.resume]: resume,
   [REQUEST.bye]: bye,
   [REQUEST.ping]: (core, connection, request) =>
-    writeOk(core.output(connection, 'write').writer, request.id),
+    writeOk(core.gate.output(connection, 'write').writer, request.id),
   [REQUEST.pong]: (_core, connection) => {
     connection.pingsMissed = 0;
   },
@@ -47,7 +47,7 @@ export function executeNext(core: Core, connection: Connection, nowMs: number): 
   } catch (error) {
     if (!(error instanceof WonderqError)) throw error;
     connection.running = undefined;
-    core.fail(connection, core.request.id, error);
+    core.gate.refuse(connection, core.request.id, error);
   }
   return cost;
 }

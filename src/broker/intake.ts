@@ -26,7 +26,7 @@ export class Intake {
   /** Bytes came. */
   take(connection: Connection, bytes: Buffer): void {
     connection.reader.push(bytes);
-    const isBehind = this.waiting.has(connection) || this.core.isOverloaded;
+    const isBehind = this.waiting.has(connection) || this.core.admission.isOverloaded;
     if (isBehind && connection.reader.pendingBytes > limits.turnBytesMax) pause(connection);
     this.waiting.add(connection);
   }
@@ -39,7 +39,7 @@ export class Intake {
   /** Executes a turn's worth of each. Returns whether some is left that could go on. */
   execute(nowMs: number): boolean {
     for (const connection of [...this.waiting]) {
-      if (this.core.isOverloaded) return false;
+      if (this.core.admission.isOverloaded) return false;
       this.executeSome(connection, nowMs);
     }
     for (const connection of this.waiting) if (connection.canTake) return true;

@@ -20,7 +20,7 @@ export function look(core: Core, connection: Connection, nowMs: number): void {
   }
   const reason = tooLongSilent(connection, nowMs) ?? tooLongUnread(connection, nowMs);
   if (reason !== undefined) {
-    core.fail(connection, 0, reason);
+    core.gate.refuse(connection, 0, reason);
     return;
   }
   if (!connection.isGreeted || !connection.wantsPings) return;
@@ -31,7 +31,7 @@ export function look(core: Core, connection: Connection, nowMs: number): void {
     return;
   }
   connection.pingsMissed += 1;
-  writePing(core.output(connection, 'write').writer, connection.pingsMissed);
+  writePing(core.gate.output(connection, 'write').writer, connection.pingsMissed);
 }
 
 /** All it was told is on its way; whoever does not take it is not waited for. */

@@ -74,7 +74,7 @@ test('administration counts among the requests that a session may have open', as
 test('on a full disk no queue is created, while queues are emptied and deleted', async () => {
   const { rig, wire } = await greeted();
   await wire.answer(wire.produce({ queue: 'q' }, 'a'));
-  rig.inside.reserveHalves = 1;
+  rig.inside.admission.reserveHalves = 1;
   const code = async (verb: string, queue: string) =>
     (await administer(wire, { verb, arguments: { queue } })).code;
   assert.is(await code('queue.create', 'other'), 'DISK_FULL');

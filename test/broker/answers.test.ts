@@ -124,7 +124,7 @@ test('on a server at write, what is said of a queue at fsync waits for the sync'
 test('a refusal that passes is told also while nothing gets durable', async () => {
   const { rig, wire } = await rigWithoutSyncs();
   wire.produce({ queue: 'q' }, 'a');
-  rig.inside.reserveHalves = 1;
+  rig.inside.admission.reserveHalves = 1;
   const refused = wire.produce({ queue: 'q' }, 'b');
   await rig.run(100);
   assert.is(wire.answerTo(refused)?.code, 'DISK_FULL');

@@ -94,7 +94,7 @@ test('a receipt is not valid after its deadline, although nothing expires any mo
   await fill(wire);
   const asked = { queues: ['q'], messagesMax: 3, waitMs: 0, visibilityMs: 500 };
   const { deliveries } = await wire.answer(wire.receive(asked));
-  rig.inside.reserveHalves = 0;
+  rig.inside.admission.reserveHalves = 0;
   await rig.run(600);
   const { codes } = await wire.answer(wire.ack('q', ...deliveries));
   assert.equal(
@@ -110,7 +110,7 @@ test('with half of the reserve used deliveries stop, acknowledgements go on', as
   const subscription = wire.ask((writer, id) => writeSubscribe(writer, id, fields));
   const delivered = () => wire.answers.flatMap(({ deliveries }) => deliveries);
   await rig.until(() => delivered().length === 3);
-  rig.inside.reserveHalves = 0;
+  rig.inside.admission.reserveHalves = 0;
   wire.ask((writer) => writeCredit(writer, subscription, 1, 0));
   const refused = await wire.answer(wire.receive({ queues: ['q'] }));
   assert.is(refused.code, 'DISK_FULL');
