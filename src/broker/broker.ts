@@ -32,8 +32,6 @@ const compactionCheckMs = 100;
 
 export interface BrokerOptions {
   readonly settings: BrokerSettings;
-  /** The log's segment size, from which compaction reckons. */
-  readonly segmentBytes?: number;
   readonly rotFound?: RotFound;
 }
 
@@ -74,7 +72,6 @@ export class Broker {
     });
     this.core = new Core(log, options.settings, this.fetches);
     this.intake = new Intake(this.core);
-    this.core.segmentBytes = options.segmentBytes ?? limits.segmentBytes;
     const nextTurn = () => this.nextTurn();
     this.rot = new Rot(this.core, nextTurn, options.rotFound ?? (() => {}));
     this.compaction = new Compaction(this.core, this.rot, nextTurn, this.failed);

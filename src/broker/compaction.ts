@@ -76,9 +76,9 @@ export class Compaction {
     const [oldest] = segments;
     if (oldest === undefined || !oldest.sealed || segments.length < 2) return undefined;
     if (oldest.firstPosition < this.rot.end) return oldest;
-    const { fileBytes, liveBytes, reserveHalves } = log.space();
+    const { fileBytes, liveBytes, segmentBytes, reserveHalves } = log.space();
     const deadBytes = fileBytes - liveBytes;
-    const isMostlyDead = deadBytes > Math.max(fileBytes / 2, 2 * this.core.segmentBytes);
+    const isMostlyDead = deadBytes > Math.max(fileBytes / 2, 2 * segmentBytes);
     const isHardlyLive = oldest.liveBytes < Math.min(worthKeepingBytes, oldest.fileBytes / 2);
     const isSpaceLow = reserveHalves < 2 && oldest.liveBytes < oldest.fileBytes / 2;
     return isMostlyDead || isHardlyLive || isSpaceLow ? oldest : undefined;

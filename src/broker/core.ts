@@ -4,7 +4,6 @@
  * whatever was executed is marked, and what was said about it is held until the log has reached the
  * mark.
  */
-import { limits } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { DURABILITY } from '../protocol/operations.ts';
 import { Request } from '../protocol/request.ts';
@@ -44,7 +43,6 @@ export class Core {
   readonly connections = new Set<Connection>();
   startedMs = 0;
   startReport: object = {};
-  segmentBytes: number = limits.segmentBytes;
   compactedSegments = 0;
   compactedBytes = 0;
   /** Found since the start. */

@@ -208,6 +208,7 @@ export class FileLog implements Log {
       fileBytes: inSegments + this.#removals.fileBytes,
       liveBytes: this.#segments.liveBytes + this.#gathering.liveBytes,
       freeBytes: this.#freeBytes,
+      segmentBytes: this.#sizes.segmentBytes,
       reserveHalves: this.#reserve.halves,
     };
   }

@@ -58,6 +58,8 @@ export interface LogSpace {
   /** Record bytes that the owner declared live. */
   liveBytes: number;
   freeBytes: number;
+  /** About how many bytes go at once when the oldest is dropped. */
+  segmentBytes: number;
   /** Halves of the reserve that are left: 2 in good times. */
   reserveHalves: 0 | 1 | 2;
 }

@@ -63,7 +63,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
       { file, offset, messages },
       'a block no longer checks: its messages are unreadable',
     );
-  const broker = new Broker(files.log, processRuntime, { settings, ...sizes, rotFound });
+  const broker = new Broker(files.log, processRuntime, { settings, rotFound });
   const report = await orElse(broker.start(), () => closeFiles(files, logger));
   tellReport(logger, report);
   const listener = new Listener(broker, logger);

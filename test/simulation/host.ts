@@ -99,7 +99,6 @@ export class Host {
       salt: () => scheduler.random.uint32(),
     });
     const broker = new Broker(log, this.runtimeOf(life), {
-      segmentBytes: conditions.segmentBytes,
       settings: {
         ...defaultSettings,
         visibilityMs: conditions.visibilityMs,

@@ -77,10 +77,8 @@ export class Rig {
       },
       after: later,
     };
-    const segmentBytes = options.log?.segmentBytes;
     this.broker = new Broker(this.log, runtime, {
       settings: { ...defaultSettings, ...options.settings },
-      ...(segmentBytes === undefined ? {} : { segmentBytes }),
     });
     void this.broker.ended.then((end) => {
       if (this.life === life) this.end = end;
