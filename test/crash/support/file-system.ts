@@ -2,7 +2,7 @@
 // in a mount namespace and a process namespace that `withNamespaces` makes: when the program in
 // them ends, however it ends, the kernel ends its processes and undoes its mounts and loop devices.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, utimesSync } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { eventually } from '../../support/eventually.ts';
@@ -46,6 +46,13 @@ export function withNamespaces(program: string, parameters: readonly string[]) {
   });
 }
 
+/** A machine takes longer to come back than the lock of one that is gone takes to get stale. */
+export function ageLock(dataDir: string): void {
+  const longAgo = new Date(Date.now() - 60_000);
+  const lock = join(dataDir, 'log/lock');
+  if (existsSync(lock)) utimesSync(lock, longAgo, longAgo);
+}
+
 export class CutFileSystem {
   readonly #name: FileSystemName;
   readonly #image: string;
@@ -60,13 +67,17 @@ export class CutFileSystem {
     this.path = join(directory, 'mounted');
   }
 
-  /** Makes and mounts one under an empty directory. */
-  static async make(directory: string, name: FileSystemName): Promise<CutFileSystem> {
+  /** Makes and mounts one under an empty directory; `memory`: as much is behind it, if not enough. */
+  static async make(
+    directory: string,
+    name: FileSystemName,
+    memory = '100%',
+  ): Promise<CutFileSystem> {
     const made = new CutFileSystem(directory, name);
-    const memory = join(directory, 'memory');
-    await mkdir(memory);
+    const behind = join(directory, 'memory');
+    await mkdir(behind);
     await mkdir(made.path);
-    await must('mount', '-t', 'tmpfs', 'tmpfs', memory);
+    await must('mount', '-t', 'tmpfs', '-o', `size=${memory}`, 'tmpfs', behind);
     await must('truncate', '-s', imageBytes[name], made.#image);
     const [maker, ...flags] = makers[name];
     await must(maker, ...flags, made.#image);
@@ -94,6 +105,11 @@ export class CutFileSystem {
     };
     await eventually('a copy of a disk at rest', isStill, { deadlineMs: 30_000 });
     await this.shutDown();
+  }
+
+  /** From here on the image has room for all that it says it has. */
+  async addMemory(): Promise<void> {
+    await must('mount', '-o', 'remount,size=100%', dirname(this.#image));
   }
 
   /** The machine comes back: the file system is mounted anew and replays its journal. */

@@ -1,12 +1,12 @@
 // Cuts the power under a broker again and again while workers use it, and judges what is there
 // afterwards. Runs inside the namespaces of `file-system.ts`.
 
-import { existsSync, mkdirSync, utimesSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Start, type TestProcess, withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { withTemporary } from '../../support/temporary.ts';
-import { CutFileSystem, type FileSystemName } from './file-system.ts';
+import { ageLock, CutFileSystem, type FileSystemName } from './file-system.ts';
 import { quantile, Stage } from './stage.ts';
 
 const workerCount = 2;
@@ -25,13 +25,6 @@ const dataDirOn = (disk: CutFileSystem) => join(disk.path, 'data');
 
 type Cut = 'shutdown' | 'copy';
 
-/** A machine takes longer to come back than the lock of one that is gone takes to get stale. */
-function ageLock(disk: CutFileSystem): void {
-  const longAgo = new Date(Date.now() - 60_000);
-  const lock = join(dataDirOn(disk), 'log/lock');
-  if (existsSync(lock)) utimesSync(lock, longAgo, longAgo);
-}
-
 /**
  * Returns how it was cut. The processor stops before the disk does: while ext4 shuts down, an
  * `fdatasync` on its way may succeed without its data, which no power cut can tell anyone.
@@ -42,7 +35,7 @@ async function cutPower(disk: CutFileSystem, broker: TestProcess, random: Random
   await (cut === 'shutdown' ? disk.shutDown() : disk.copyLive());
   await broker.end('SIGKILL');
   await disk.powerOn();
-  ageLock(disk);
+  ageLock(dataDirOn(disk));
   return cut;
 }
 
