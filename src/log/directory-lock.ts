@@ -1,9 +1,11 @@
 /**
  * One owner for a log directory, in three layers. An abstract Unix socket: one winner of many in a
- * network namespace, free the moment its holder dies (Linux). `proper-lockfile` with a record of
- * the owner: for everybody else who sees the directory. A fence: whether the lock on disk is still
- * the one that was taken, so that a process that was stopped for long confirms nothing.
+ * network namespace, free the moment its holder dies (Linux). `proper-lockfile` over a file that
+ * says who the owner is: for everybody else who sees the directory. A fence: whether the lock on
+ * disk is still the one that was taken, so that a process that was stopped for long confirms
+ * nothing.
  */
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -14,13 +16,13 @@ import { isNoSpace } from './files.ts';
 /** All who lock a directory must agree on it. */
 const staleMs = 10_000;
 const updateMs = 2_500;
-/** A directory, and it stays empty: the record of the owner is beside it. */
 const lockName = 'lock';
-const ownerName = 'owner.json';
+/** What is to become the lock begins with this. */
+const draftPrefix = 'lock.';
 /** The length of `sun_path`. Node 20 pads a shorter name, Node 24 does not: two different names. */
 const socketNameBytes = 108;
 
-/** What `owner.json` holds. A process ID alone may be another process's by now. */
+/** What the lock holds. A process ID alone may be another process's by now. */
 interface Owner {
   readonly processId: number;
   /** In clock ticks since the boot. */
@@ -83,8 +85,6 @@ export class DirectoryLock {
   /** Takes away nothing that somebody else has taken by now. */
   async release(): Promise<void> {
     if (this.#isReleased) return;
-    // The record goes first: without a lock beside it, it might be the next owner's.
-    if (this.isOurs()) removeOwner(this.#directory);
     this.#isReleased = true;
     try {
       if (!this.#isCompromised) await this.#unlock?.();
@@ -96,8 +96,7 @@ export class DirectoryLock {
   async #take(makeRoom: MakeRoom): Promise<void> {
     removeAbandoned(this.#directory);
     this.#unlock = await this.#lockWithRoom(makeRoom);
-    this.#taken = statLock(this.#lockPath);
-    writeOwner(this.#directory);
+    removeDrafts(this.#directory);
   }
 
   /** Room is only made where the socket says that the files are nobody else's. */
@@ -129,20 +128,35 @@ export class DirectoryLock {
   }
 
   /**
-   * What `proper-lockfile` works with. Its own removal, at the release and at the exit of the
+   * What `proper-lockfile` works with. Where it would make an empty directory, a file appears that
+   * holds its owner already: so the lock is nobody's at no moment, and a kill at any step leaves
+   * one whose owner is known to be dead. Its own removal, at the release and at the exit of the
    * process, does not look whose the lock is by then.
    */
   #files(): object {
-    const { mkdir, realpath, stat, utimes } = fs;
-    const mayRemove = () => this.#taken === undefined || this.#isInPlace();
-    const rmdir = (name: string, done: (error: Error | null) => void) => {
-      if (mayRemove()) fs.rmdir(name, done);
-      else done(null);
-    };
-    const rmdirSync = (name: string) => {
-      if (mayRemove()) fs.rmdirSync(name);
-    };
+    const { realpath, stat, utimes } = fs;
+    type Done = (error: Error | null) => void;
+    const mkdir = (_name: string, done: Done) => done(errorOf(() => this.#make()));
+    const rmdir = (_name: string, done: Done) => done(errorOf(() => this.#remove()));
+    const rmdirSync = () => this.#remove();
     return { mkdir, realpath, stat, utimes, rmdir, rmdirSync };
+  }
+
+  /** Throws EEXIST if there is a lock: unlike a renaming, a link replaces nothing. */
+  #make(): void {
+    const draft = path.join(this.#directory, `${draftPrefix}${randomUUID()}`);
+    try {
+      writeOwner(this.#directory, draft);
+      const made = statLock(draft);
+      link(draft, this.#lockPath);
+      this.#taken = made;
+    } finally {
+      removeFile(draft);
+    }
+  }
+
+  #remove(): void {
+    if (this.#taken === undefined || this.#isInPlace()) removeFile(this.#lockPath);
   }
 
   #isInPlace(): boolean {
@@ -194,9 +208,7 @@ function removeAbandoned(directory: string): void {
   const lockPath = path.join(directory, lockName);
   const found = statLock(lockPath);
   if (found !== undefined) refuseIfHeld(directory, found);
-  // Before the lock: a record must never be taken for that of a lock it does not belong to.
-  removeOwner(directory);
-  if (found !== undefined && isSame(found, statLock(lockPath))) removeLock(lockPath);
+  if (found !== undefined && isSame(found, statLock(lockPath))) removeFile(lockPath);
 }
 
 function refuseIfHeld(directory: string, found: fs.BigIntStats): void {
@@ -274,10 +286,10 @@ function readIfThere(name: string): string {
   }
 }
 
-/** `undefined`: there is none, or it was not written whole. */
+/** `undefined`: there is no lock, or a power cut left nothing of what it held. */
 function readOwner(directory: string): Owner | undefined {
   try {
-    const owner: Owner = JSON.parse(fs.readFileSync(path.join(directory, ownerName), 'utf8'));
+    const owner: Owner = JSON.parse(fs.readFileSync(path.join(directory, lockName), 'utf8'));
     const texts = [owner.startTime, owner.bootId, owner.processNamespace, owner.inode, owner.since];
     const isWhole = texts.every((text) => typeof text === 'string');
     return isWhole && Number.isSafeInteger(owner.processId) ? owner : undefined;
@@ -286,7 +298,7 @@ function readOwner(directory: string): Owner | undefined {
   }
 }
 
-function writeOwner(directory: string): void {
+function writeOwner(directory: string, file: string): void {
   const owner: Owner = {
     processId: process.pid,
     startTime: startTimeOf('self'),
@@ -295,24 +307,36 @@ function writeOwner(directory: string): void {
     inode: inodeOf(directory),
     since: new Date().toISOString(),
   };
+  fs.writeFileSync(file, `${JSON.stringify(owner)}\n`, { mode: 0o600, flag: 'wx' });
+}
+
+function link(draft: string, lockPath: string): void {
   try {
-    const text = `${JSON.stringify(owner)}\n`;
-    fs.writeFileSync(path.join(directory, ownerName), text, { mode: 0o600 });
+    fs.linkSync(draft, lockPath);
   } catch (error) {
-    // A start must succeed on a full disk; without a record others only wait longer.
-    if (!isNoSpace(error)) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    // Only who has the lock removes the draft of another.
+    throw code === 'ENOENT' ? Object.assign(new Error('too late'), { code: 'EEXIST' }) : error;
   }
 }
 
-function removeOwner(directory: string): void {
-  fs.rmSync(path.join(directory, ownerName), { force: true });
+/** Those that a kill left. Whoever is about to use one is too late: the lock is taken. */
+function removeDrafts(directory: string): void {
+  for (const name of fs.readdirSync(directory)) {
+    if (name.startsWith(draftPrefix)) removeFile(path.join(directory, name));
+  }
 }
 
-function removeLock(lockPath: string): void {
+function removeFile(file: string): void {
+  fs.rmSync(file, { force: true });
+}
+
+function errorOf(step: () => void): Error | null {
   try {
-    fs.rmdirSync(lockPath);
+    step();
+    return null;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return error as Error;
   }
 }
 

@@ -59,8 +59,8 @@ test('a bench that is killed takes its broker with it', () =>
         const [dataDir] = readdirSync(directory).filter((name) =>
           name.startsWith('wonderq-bench-'),
         );
-        const owner = join(directory, dataDir!, 'log', 'owner.json');
-        return JSON.parse(readFileSync(owner, 'utf8')).processId as number;
+        const lockFile = join(directory, dataDir!, 'log', 'lock');
+        return JSON.parse(readFileSync(lockFile, 'utf8')).processId as number;
       };
       const brokerId = await eventually('its broker runs', lock, { deadlineMs: 30_000 });
       await bench.end('SIGKILL');

@@ -57,7 +57,7 @@ function segments(dataDir: string): string[] {
 /** Every file of the log as it is. */
 function contents(dataDir: string): Map<string, string> {
   const files = fs.readdirSync(logOf(dataDir), { withFileTypes: true });
-  const ours = files.filter((file) => file.isFile() && file.name !== 'owner.json');
+  const ours = files.filter((file) => file.isFile() && file.name !== 'lock');
   const names = ours.map(({ name }) => name);
   return new Map(names.map((name) => [name, fs.readFileSync(join(logOf(dataDir), name), 'hex')]));
 }
@@ -103,8 +103,8 @@ check('E4: one that was paused and lost its directory confirms nothing', async (
   broker.signal('SIGSTOP');
   const state = () => fs.readFileSync(`/proc/${broker.id}/stat`, 'utf8').includes(') T ');
   await eventually('it is paused', state);
-  fs.rmdirSync(join(logOf(dataDir), 'lock'));
-  fs.mkdirSync(join(logOf(dataDir), 'lock'));
+  fs.rmSync(join(logOf(dataDir), 'lock'));
+  fs.writeFileSync(join(logOf(dataDir), 'lock'), '');
   const producing = rejects(client.produce('orders', 'too late'), { code: 'CONNECTION_CLOSED' });
   broker.signal('SIGCONT');
   await producing;

@@ -52,7 +52,7 @@ test(
   'a broker that lost its directory while it stops says so',
   temporary(async (dataDir) => {
     const broker = await startBroker({ dataDir, port: 0 });
-    await rm(join(dataDir, 'log', 'lock'), { recursive: true });
+    await rm(join(dataDir, 'log', 'lock'));
     assert.is((await broker.stop()).how, 'fenced');
   }),
 );

@@ -1,5 +1,5 @@
 // A log directory has one owner: who is refused, who may take a lock that was left behind, and how
-// an owner notices that it is none any more. Rows E17, E20, E21, E22 and E23 of
+// an owner notices that it is none any more. Rows E1, E17, E20, E21, E22 and E23 of
 // docs/reliability.md.
 
 import fs from 'node:fs';
@@ -46,10 +46,9 @@ async function startLocked(start: Start, directory: string): Promise<TestProcess
 }
 
 const lockIn = (directory: string) => path.join(directory, 'lock');
-const ownerIn = (directory: string) => path.join(directory, 'owner.json');
 
 function readRecord(directory: string): Record {
-  return JSON.parse(fs.readFileSync(ownerIn(directory), 'utf8'));
+  return JSON.parse(fs.readFileSync(lockIn(directory), 'utf8'));
 }
 
 /** What a process that is alive writes: this one. */
@@ -61,11 +60,14 @@ async function livingRecord(directory: string): Promise<Record> {
 }
 
 /** A lock as another process would leave or hold it, last renewed so long ago. */
-function plant(directory: string, record: Record | undefined, ageMs: number): void {
-  fs.mkdirSync(lockIn(directory));
+function plant(directory: string, record: Record, ageMs: number): void {
+  plantText(directory, JSON.stringify(record), ageMs);
+}
+
+function plantText(directory: string, text: string, ageMs: number): void {
   const time = new Date(Date.now() - ageMs);
+  fs.writeFileSync(lockIn(directory), text);
   fs.utimesSync(lockIn(directory), time, time);
-  if (record !== undefined) fs.writeFileSync(ownerIn(directory), JSON.stringify(record));
 }
 
 async function isTaken(directory: string): Promise<void> {
@@ -101,6 +103,52 @@ check('after kill -9 the directory is free at once', async (directory, start) =>
   assert.ok(performance.now() - beganMs < 1000);
 });
 
+check(
+  'a kill at any step of the locking leaves a directory that is free at once',
+  async (directory, start) => {
+    let killed = 0;
+    for (;;) {
+      const process = startHolder(start, directory, 'killed', `${killed}`);
+      const { signal } = await process.ended;
+      if (signal !== 'SIGKILL') break;
+      await isTaken(directory);
+      assert.equal(fs.readdirSync(directory), [], `after ${killed} steps`);
+      killed += 1;
+    }
+    assert.ok(killed >= 5, `${killed}`);
+  },
+);
+
+check('a lock that another makes at the same moment stays the other one', async (directory) => {
+  const record = await livingRecord(directory);
+  const { linkSync } = fs;
+  fs.linkSync = (from, to) => {
+    plant(directory, record, 0);
+    linkSync(from, to);
+  };
+  try {
+    await rejects(DirectoryLock.acquire(directory), refused);
+  } finally {
+    fs.linkSync = linkSync;
+  }
+  assert.equal(readRecord(directory), record);
+  assert.equal(fs.readdirSync(directory), ['lock']);
+});
+
+check('whoever is overtaken by one that clears up begins anew', async (directory) => {
+  const { linkSync } = fs;
+  fs.linkSync = (from, to) => {
+    fs.linkSync = linkSync;
+    fs.rmSync(from);
+    linkSync(from, to);
+  };
+  try {
+    await isTaken(directory);
+  } finally {
+    fs.linkSync = linkSync;
+  }
+});
+
 check('the owner decides what SIGTERM does', async (directory, start) => {
   const first = await startLocked(start, directory);
   assert.equal(await first.end('SIGTERM'), { code: 0, signal: null });
@@ -120,7 +168,7 @@ check('of many that start at once one wins', async (directory, start) => {
 
 check('a lock is refused without a look at the disk', async (directory) => {
   const lock = await DirectoryLock.acquire(directory);
-  fs.rmdirSync(lockIn(directory));
+  fs.rmSync(lockIn(directory));
   await rejects(DirectoryLock.acquire(directory), refused);
   await lock.release();
   await isTaken(directory);
@@ -166,30 +214,30 @@ for (const [whose, change] of [
     const error = await rejects(DirectoryLock.acquire(directory), refused);
     assert.match(error.message, /it may be taken at \d{4}-/);
     assert.equal(readRecord(directory), record);
-    fs.rmdirSync(lockIn(directory));
     plant(directory, record, 11_000);
     await isTaken(directory);
   });
 }
 
 check('a lock of nobody known is taken only once stale', async (directory) => {
-  plant(directory, undefined, 5_000);
-  fs.writeFileSync(ownerIn(directory), '{"processId":');
-  await rejects(DirectoryLock.acquire(directory), refused);
-  fs.rmdirSync(lockIn(directory));
-  plant(directory, undefined, 11_000);
-  await isTaken(directory);
+  for (const left of ['', '{"processId":']) {
+    plantText(directory, left, 5_000);
+    await rejects(DirectoryLock.acquire(directory), refused);
+    plantText(directory, left, 11_000);
+    await isTaken(directory);
+  }
 });
 
 check('an owner whose lock was replaced notices, and leaves the new one', async (directory) => {
   const lock = await DirectoryLock.acquire(directory);
   assert.ok(lock.isOurs());
-  fs.rmdirSync(lockIn(directory));
+  const record = readRecord(directory);
+  fs.rmSync(lockIn(directory));
   assert.not(lock.isOurs());
-  fs.mkdirSync(lockIn(directory));
+  plant(directory, record, 0);
   assert.not(lock.isOurs());
   await lock.release();
-  assert.equal(fs.readdirSync(directory).sort(), ['lock', 'owner.json']);
+  assert.equal(fs.readdirSync(directory), ['lock']);
 });
 
 check("a released lock is nobody's", async (directory) => {
@@ -212,17 +260,17 @@ check('a broker has its directory until it has stopped', async (directory) => {
 
 /** While `body` runs the file system has no room for a lock as long as `isFull` says so. */
 async function withFullDisk(isFull: () => boolean, body: () => Promise<void>): Promise<void> {
-  const { mkdir } = fs;
-  const full = Object.assign(new Error('ENOSPC: simulated, mkdir'), { code: 'ENOSPC' });
-  const limited = (name: string, done: (error: Error | null) => void) => {
-    if (isFull()) done(full);
-    else mkdir(name, done);
+  const { writeFileSync } = fs;
+  fs.writeFileSync = (...how) => {
+    if (path.basename(`${how[0]}`).startsWith('lock.') && isFull()) {
+      throw Object.assign(new Error('ENOSPC: simulated, write'), { code: 'ENOSPC' });
+    }
+    writeFileSync(...how);
   };
-  fs.mkdir = Object.assign(limited, mkdir) as typeof mkdir;
   try {
     await body();
   } finally {
-    fs.mkdir = mkdir;
+    fs.writeFileSync = writeFileSync;
   }
 }
 

@@ -168,8 +168,8 @@ check('a log whose lock somebody else has taken confirms nothing', async (disk, 
   append(log, 'ours');
   await durable(log);
   const { synced } = log;
-  fs.rmdirSync(path.join(directory, 'lock'));
-  fs.mkdirSync(path.join(directory, 'lock'));
+  fs.rmSync(path.join(directory, 'lock'));
+  fs.writeFileSync(path.join(directory, 'lock'), '');
   append(log, 'of a process that slept');
   await durable(log, listener);
   assert.is(listener.endings[0]?.how, 'fenced');
