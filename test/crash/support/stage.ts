@@ -16,8 +16,6 @@ const drainMs = 120_000;
 const project = join(import.meta.dirname, '../../..');
 /** Sessions stay through every restart. */
 const releaseAfterMs = 120_000;
-export const EXIT_LOCKED = 75;
-const lockStaleMs = 15_000;
 
 export interface StageOptions {
   readonly start: Start;
@@ -37,8 +35,6 @@ export class Stage {
   readonly #outages: Outage[] = [];
   /** How long it took from each start to its listening line. */
   readonly startsMs: number[] = [];
-  /** Starts that a lock of nobody known refused. */
-  refusedAsLocked = 0;
   #port = '0';
   #url = '';
   #downMs = 0;
@@ -64,26 +60,16 @@ export class Stage {
     return start(process.execPath, parameters, { env, cwd: sourceDir });
   }
 
-  /**
-   * Starts a broker and waits until it listens. One that was killed between taking its lock and
-   * writing down whose it is leaves a lock of nobody known, which is refused until it is stale: like
-   * a supervisor, this starts it again until then.
-   */
+  /** Starts a broker and waits until it listens: at once, whenever the one before was killed. */
   async startBroker(): Promise<TestProcess> {
-    const deadlineMs = monotonicMs() + lockStaleMs;
-    for (;;) {
-      const sinceMs = monotonicMs();
-      const broker = this.spawnBroker();
-      if (await this.listens(broker)) {
-        this.startsMs.push(monotonicMs() - sinceMs);
-        return broker;
-      }
+    const sinceMs = monotonicMs();
+    const broker = this.spawnBroker();
+    if (!(await this.listens(broker))) {
       const { code } = await broker.ended;
-      if (code !== EXIT_LOCKED || monotonicMs() > deadlineMs) {
-        throw new Error(`the start ended with ${code}: ${broker.stderr}`);
-      }
-      this.refusedAsLocked += 1;
+      throw new Error(`the start ended with ${code}: ${broker.stderr}`);
     }
+    this.startsMs.push(monotonicMs() - sinceMs);
+    return broker;
   }
 
   /** Whether it comes to listen; false where it ends before. */
