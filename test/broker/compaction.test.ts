@@ -6,6 +6,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { writeAck, writeAdminister } from '../../src/protocol/requests.ts';
+import { isCompacting } from '../simulation/inside.ts';
 import { smallSizes } from '../simulation/small-limits.ts';
 import { systemError } from '../simulation/storage.ts';
 import { Rig, type RigOptions } from './support/rig.ts';
@@ -120,17 +121,24 @@ test('a session with many refused receipts is copied in pieces that fit', async 
 });
 
 test('a broker that stops while it compacts begins nothing more, and starts again', async () => {
+  const within = new Set<number>();
   for (let turns = 0; turns < 12; turns += 1) {
     const { rig, wire } = await began();
     await produce(wire, 'q', 4);
     await produce(wire, 'filler', 40);
     await wire.answer(purge(wire, 'filler'));
-    await rig.run(turns * 0.05);
+    await rig.until(() => isCompacting(rig.broker));
+    await rig.run(turns ** 2 * 0.05);
+    if (isCompacting(rig.broker)) within.add(rig.inside.compactedSegments);
     await rig.wait(rig.broker.stop());
     assert.is(rig.end?.how, 'stopped');
+    const files = rig.storage.files();
+    await rig.run(1000);
+    assert.equal(rig.storage.files(), files);
     assert.ok((await rig.restart('power')).cleanStop);
     assert.is(rig.inside.state.required('q').live, 4);
   }
+  assert.equal([...within].slice(0, 2), [0, 1], 'it was stopped within the first and the next');
 });
 
 test('a read that fails while serving ends the broker, and says why', async () => {
