@@ -1,7 +1,7 @@
 // A broker whose n-th file call fails, for calls and errors of each kind: it ends with exit code 74,
 // or goes on where a full disk lets it, and either way the next start has what was confirmed. Rows
 // E14, E15, E16 and E17 of docs/reliability.md. `POINTS=N` tries so many of them.
-// limit: 600 s
+// limit: 300 s
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -11,7 +11,7 @@ import * as assert from 'uvu/assert';
 import { printedSeed, seededRandom } from '../support/random.ts';
 import { compileShim } from '../support/shim.ts';
 import { withTemporary } from '../support/temporary.ts';
-import { holds, lifeWith } from './support/failing-run.ts';
+import { hasFailed, holds, lifeWith } from './support/failing-run.ts';
 
 const test = suite('failing calls');
 const source = join(import.meta.dirname, 'support/fail-call.c');
@@ -34,8 +34,15 @@ interface Point {
   readonly how: 'once' | 'on';
 }
 
-/** Tried whatever is drawn: a sync that fails is never taken for a small matter. */
-const failedSync: Point = { call: 'fdatasync', number: 6, error: EIO, how: 'once' };
+/**
+ * Tried whatever is drawn, amid traffic: a sync that fails is never taken for a small matter. Several,
+ * since one may be of a segment that is only made ready.
+ */
+function failedSyncs(counts: Readonly<Record<string, number>>): Point[] {
+  const middle = Math.ceil(counts.fdatasync! / 2);
+  const numbers = [middle, middle + 1, middle + 2];
+  return numbers.map((number) => ({ call: 'fdatasync', number, error: EIO, how: 'once' }));
+}
 
 /** Every call of a life in which none fails, with each error that it may have. */
 function pointsOf(counts: Readonly<Record<string, number>>): Point[] {
@@ -63,18 +70,22 @@ const tally = {
 async function tryPoint(shim: string, point: Point): Promise<void> {
   const { call, number, error, how } = point;
   const env = { LD_PRELOAD: shim, FAIL_CALL: `${call} ${number} ${error} ${how}` };
+  // What cannot be removed is tried again; nothing else that the disk fails at is.
+  const isFatal = error === EIO && call !== 'unlink';
   await withTemporary(async (dataDir) => {
-    const life = await lifeWith(dataDir, { ...env, FAIL_DIRECTORY: join(dataDir, 'log') });
-    const what = `${JSON.stringify(point)}: ${JSON.stringify(life.ending)} ${life.stderr}`;
-    const hasFailed = life.stderr.includes('a call was made to fail');
-    const mustEnd = hasFailed && call === 'fdatasync' && error === EIO;
-    assert.ok(life.ending.code === 74 || (life.ending.code === 0 && !mustEnd), what);
+    const inLog = { ...env, FAIL_DIRECTORY: join(dataDir, 'log') };
+    const mayHoldBack = error === EMFILE && how === 'on';
+    const life = await lifeWith(dataDir, inLog, { isFatal, mayHoldBack });
+    const mayGoOn = !hasFailed(life) || !isFatal;
+    const { ending, stderr } = life;
+    const isRight = ending.code === 74 || (ending.code === 0 && mayGoOn);
+    assert.ok(isRight, `${JSON.stringify(ending)} ${stderr}`);
     await holds(dataDir, life);
     tally.points += 1;
-    if (hasFailed) tally.failed += 1;
+    if (hasFailed(life)) tally.failed += 1;
     tally.confirmed += life.confirmed.length;
     tally.acked += life.acked.length;
-    if (life.ending.code === 0) tally.wentOn += 1;
+    if (ending.code === 0) tally.wentOn += 1;
     else if (life.confirmed.length > 0) tally.ended += 1;
     else tally.refusedToStart += 1;
   });
@@ -98,16 +109,21 @@ test('a call that fails, of any kind, at any time: nothing confirmed is lost', (
     });
     assert.is(control.ending.code, 0, control.stderr);
     assert.not(fs.existsSync(join(log, '0000000001.wq')), 'a segment was compacted away');
-    const counts = JSON.parse(fs.readFileSync(countsPath, 'utf8'));
+    const counts: Record<string, number> = JSON.parse(fs.readFileSync(countsPath, 'utf8'));
+    for (const [call, count] of Object.entries(counts)) assert.ok(count > 0, `${call} never ran`);
     const all = random.shuffle(pointsOf(counts));
-    const chosen = [failedSync, ...all.slice(0, points - 1)];
+    // No life is like another: the control may have had a call more, and then nothing fails.
+    const chosen = [...failedSyncs(counts), ...all.slice(0, 2 * points)];
     const problems: string[] = [];
     for (const point of chosen) {
-      await tryPoint(shim, point).catch((error: Error) => problems.push(error.message));
+      if (tally.failed === points) break;
+      await tryPoint(shim, point).catch((error: Error) =>
+        problems.push(`${JSON.stringify(point)}: ${error.message}`),
+      );
     }
     console.log(JSON.stringify({ test: 'failing calls', calls: counts, of: all.length, ...tally }));
     assert.is(problems.length, 0, problems.join('\n'));
-    assert.ok(tally.failed > 0 && tally.ended > 0, 'calls did fail');
+    assert.ok(tally.failed === points && tally.ended > 0, 'calls did fail');
   }));
 
 test.run();

@@ -44,7 +44,7 @@ async function clientOf(broker: TestProcess): Promise<Client> {
 }
 
 /** Rolls, acks, and lets two segments die, so that they are compacted. */
-async function work(client: Client, told: Told, log: string): Promise<void> {
+async function work(client: Client, told: Told): Promise<void> {
   for (let number = 0; number < messages; number += 1) {
     const body = `${number}:`;
     told.unknown.push(body);
@@ -57,21 +57,62 @@ async function work(client: Client, told: Told, log: string): Promise<void> {
     await client.ack(delivery!);
     told.acked.push(told.unknown.pop()!);
   }
-  const isCompacted = () => !fs.existsSync(join(log, '0000000001.wq'));
-  await eventually('the first segment is gone', isCompacted, { deadlineMs: 3000 });
+}
+
+/** False where the broker ends before it listens. */
+async function listens(broker: TestProcess): Promise<boolean> {
+  try {
+    await broker.line(/^listening on/, patience);
+    return true;
+  } catch (error) {
+    if (broker.isRunning) throw error;
+    return false;
+  }
+}
+
+/** What it says to a client while it goes on without room. */
+const refusals = new Set(['DISK_FULL', 'UNAVAILABLE']);
+
+const ends = (broker: TestProcess) =>
+  eventually('the broker ends', () => !broker.isRunning, patience);
+
+/** A segment is compacted away, or a failure has shown what it does to the broker. */
+function worked(broker: TestProcess, dataDir: string, isFatal: boolean): Promise<boolean> {
+  const first = join(dataDir, 'log', '0000000001.wq');
+  const isOver = () => !broker.isRunning || (hasFailed(broker) && !isFatal);
+  const isDone = () => !fs.existsSync(first) || isOver();
+  return eventually('the first segment is gone', isDone, patience);
+}
+
+/** Whether a call was made to fail in it. */
+export const hasFailed = ({ stderr }: Pick<TestProcess, 'stderr'>) =>
+  stderr.includes('a call was made to fail');
+
+export interface Expected {
+  /** What is to fail must end the broker. */
+  readonly isFatal: boolean;
+  /** It may hold answers back for as long as it lasts. */
+  readonly mayHoldBack: boolean;
 }
 
 /** `env`: of the shim. */
-export function lifeWith(dataDir: string, env: Record<string, string>): Promise<Outcome> {
+export function lifeWith(
+  dataDir: string,
+  env: Record<string, string>,
+  { isFatal, mayHoldBack }: Expected = { isFatal: false, mayHoldBack: false },
+): Promise<Outcome> {
   return withProcesses(async (start) => {
     const broker = serve(start, dataDir, env);
     const told: Told = { confirmed: [], acked: [], unknown: [] };
     try {
-      await work(await clientOf(broker), told, join(dataDir, 'log'));
+      if (await listens(broker)) await work(await clientOf(broker), told);
+      await worked(broker, dataDir, isFatal);
     } catch (error) {
-      // Whether that may be is told by how the broker ends: by itself, if it cut the connection.
-      const { code } = error as { code?: string };
-      if (code === 'CONNECTION_CLOSED' || code === 'CONNECT_FAILED') await broker.ended;
+      const { code = '' } = error as { code?: string };
+      const mayGoOn = refusals.has(code) || (mayHoldBack && code === 'TIMEOUT');
+      // It cut the connection: then it ends by itself, and how it does is looked at.
+      if (code === 'CONNECTION_CLOSED' || code === 'CONNECT_FAILED') await ends(broker);
+      else if (!mayGoOn) throw error;
     }
     return { ...told, ending: await broker.end('SIGTERM'), stderr: broker.stderr };
   });
@@ -90,12 +131,14 @@ export function holds(dataDir: string, { confirmed, acked, unknown }: Told): Pro
   return withProcesses(async (start) => {
     const client = await clientOf(serve(start, dataDir, {}));
     const bodies: string[] = [];
-    for (;;) {
-      const { ready, inFlight } = await client.getQueue('orders');
-      if (Number(ready) + Number(inFlight) === bodies.length) break;
+    const { ready, inFlight } = await client.getQueue('orders');
+    const live = Number(ready) + Number(inFlight);
+    while (bodies.length < live) {
       const some = await client.receive('orders', { max: 4, waitMs: 2 * leaseMs });
+      assert.ok(some.length > 0, `nothing comes after ${bodies}`);
       bodies.push(...some.map((delivery) => delivery.text().replace(/x*$/, '')));
     }
+    assert.is(new Set(bodies).size, bodies.length, `one came twice: ${bodies}`);
     const left = confirmed.filter((body) => !acked.includes(body));
     for (const body of left) {
       assert.ok(bodies.includes(body) || unknown.includes(body), `${body} is lost`);
