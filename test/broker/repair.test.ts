@@ -10,7 +10,6 @@ import { readLogState } from '../../src/broker/log-state.ts';
 import { type Description, RecordDescriber } from '../../src/broker/record-description.ts';
 import { Repair, type RepairReport } from '../../src/broker/repair.ts';
 import { processRuntime } from '../../src/broker/runtime.ts';
-import { LogDamagedError } from '../../src/errors.ts';
 import { Snapshot } from '../../src/log/snapshot.ts';
 import { writeAdminister, writeExtend, writeNack } from '../../src/protocol/requests.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
@@ -198,23 +197,16 @@ const STEP = 131;
 for (const [title, imagesOf] of Object.entries(damages)) {
   test(`the result is a log that a start takes: ${title}`, async () => {
     const files = await smallLog('unclean');
+    const isMany = /truncation|bit/.test(title);
     let tried = 0;
-    let refused = 0;
     let at = 0;
     for (const image of imagesOf(files)) {
       at += 1;
-      const isMany = /truncation|bit|piece/.test(title);
       if (isMany && at % STEP !== 0) continue;
       tried += 1;
-      try {
-        await repaired(image.files);
-      } catch (error) {
-        if (!(error instanceof LogDamagedError)) assert.unreachable(`${image.label}: ${error}`);
-        refused += 1;
-        assert.match((error as Error).message, /not known here|unknown/, image.label);
-      }
+      await repaired(image.files).catch((error) => assert.unreachable(`${image.label}: ${error}`));
     }
-    console.log(JSON.stringify({ test: 'repair of damage', title, tried, refused }));
+    console.log(JSON.stringify({ test: 'repair of damage', title, tried }));
     assert.ok(tried > 0);
   });
 }
