@@ -72,11 +72,12 @@ export class Compaction {
   /** The oldest segment if it is to be compacted now. */
   private oldestDue(): SegmentInfo | undefined {
     const { log } = this.core;
+    // Asked whatever there is to compact: so it is seen that a full disk has room again.
+    const { fileBytes, liveBytes, segmentBytes, reserveHalves } = log.space();
     const segments = log.segments();
     const [oldest] = segments;
     if (oldest === undefined || !oldest.sealed || segments.length < 2) return undefined;
     if (oldest.firstPosition < this.rot.end) return oldest;
-    const { fileBytes, liveBytes, segmentBytes, reserveHalves } = log.space();
     const deadBytes = fileBytes - liveBytes;
     const isMostlyDead = deadBytes > Math.max(fileBytes / 2, 2 * segmentBytes);
     const isHardlyLive = oldest.liveBytes < Math.min(worthKeepingBytes, oldest.fileBytes / 2);
