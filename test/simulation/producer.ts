@@ -38,12 +38,13 @@ export class Producer {
     });
   }
 
-  private produce(): void {
+  /** To a random queue, unless one is given. */
+  produce(given?: string, told = (_isConfirmed: boolean): void => {}): void {
     const { world, client } = this;
     const { random, conditions } = world;
     const count = random.chance(0.7) ? 1 : random.integer(1, conditions.batchMax);
     const facts = {
-      queue: random.pick(conditions.queues),
+      queue: given ?? random.pick(conditions.queues),
       bodies: Array.from({ length: count }, () => this.body(count)),
       priority: random.integer(0, conditions.priorities - 1),
       delayMs: random.chance(conditions.delayChance) ? random.integer(1, 800) : 0,
@@ -60,7 +61,10 @@ export class Producer {
     const call: Call = {
       isSequenced: true,
       write: (writer, id, sequence) => writeProduce(writer, id, { ...fields, sequence }),
-      answered: (reply, open) => this.answered(reply, open, messages, facts.isWeak),
+      answered: (reply, open) => {
+        this.answered(reply, open, messages, facts.isWeak);
+        told(reply.operation !== ANSWER.error);
+      },
       resent: () => world.oracle.produceResent(messages, client.life, world.nowMs),
       lost: () => world.oracle.produceLost(messages),
     };

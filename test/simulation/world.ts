@@ -292,21 +292,45 @@ export class World {
         isDraining: true,
       });
     }
-    let counts: readonly QueueCounts[] | undefined;
-    const look = (): void => {
-      this.operator.count((found) => {
-        counts = found;
-        this.after(50, look);
-      });
-    };
-    look();
-    const isEmpty = () => counts?.every((queue) => liveOf(queue) === 0) ?? false;
-    if (!(await this.go(isEmpty, restMs))) {
-      throw new Violation(`not drained: ${JSON.stringify(counts)}`);
-    }
+    await this.drained();
     const isSmall = () => this.host.broker !== undefined && this.host.segments <= 2;
     if (!(await this.go(isSmall, restMs))) {
       throw new Violation(`${this.host.segments} segments are left`);
+    }
+    this.oracle.liveness.hindered(this.nowMs + restMs);
+    await this.produceAgain();
+    await this.drained();
+  }
+
+  private async drained(): Promise<void> {
+    let counts: readonly QueueCounts[] | undefined;
+    const isEmpty = () => counts?.every((queue) => liveOf(queue) === 0) ?? false;
+    const look = (): void => {
+      this.operator.count((found) => {
+        counts = found;
+        if (!isEmpty()) this.after(50, look);
+      });
+    };
+    look();
+    if (!(await this.go(isEmpty, restMs))) {
+      throw new Violation(`not drained: ${JSON.stringify(counts)}`);
+    }
+  }
+
+  /** Whatever the disk went through, every queue takes a message again, as soon as it can. */
+  private async produceAgain(): Promise<void> {
+    const waiting = new Set(this.conditions.queues);
+    const producer = new Producer(this, 'last');
+    producer.stop();
+    await this.go(() => producer.client.isOpen, restMs);
+    const send = (queue: string): void =>
+      producer.produce(queue, (isConfirmed) => {
+        if (isConfirmed) waiting.delete(queue);
+        else this.after(100, () => send(queue));
+      });
+    for (const queue of waiting) send(queue);
+    if (!(await this.go(() => waiting.size === 0, restMs))) {
+      throw new Violation(`refused for ever: ${[...waiting]}`);
     }
   }
 }
