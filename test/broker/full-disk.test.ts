@@ -56,7 +56,7 @@ test('produce is refused, acknowledgements go on, and space opens it again', asy
     for (const delivery of deliveries) found.add(delivery.body);
   }
   assert.equal([...found].sort(), [...confirmed].sort());
-  await rig.until(() => rig.inside.reserveHalves === 2);
+  await rig.until(() => rig.inside.admission.reserveHalves === 2);
   const again = await wire.answer(wire.produce({ queue: 'q' }, 'again'));
   assert.is(again.durability, 2);
   assert.is(rig.end, undefined);
@@ -85,7 +85,7 @@ test('when others give space back produce opens without a restart', async () => 
   const { rig, wire } = await began();
   await fill(wire);
   rig.storage.capacity += 10 * segmentBytes;
-  await rig.until(() => rig.inside.reserveHalves === 2);
+  await rig.until(() => rig.inside.admission.reserveHalves === 2);
   assert.is((await wire.answer(wire.produce({ queue: 'q' }, body))).durability, 2);
 });
 
@@ -95,7 +95,7 @@ test('so it does with a single segment, of which nothing is compacted', async ()
   await fill(wire);
   assert.is(rig.log.segments().length, 1);
   rig.storage.capacity += 10 * segmentBytes;
-  await rig.until(() => rig.inside.reserveHalves === 2);
+  await rig.until(() => rig.inside.admission.reserveHalves === 2);
   assert.is((await wire.answer(wire.produce({ queue: 'q' }, body))).durability, 2);
 });
 

@@ -76,8 +76,10 @@ function brokerIn({ id }: TestProcess): number {
 }
 
 const isAllowed =
-  process.getuid!() === 0 && (await run('unshare', ['--mount', '--net', 'true'])).code === 0;
-if (!isAllowed) console.log('not run: locks over mounts and namespaces (need root and unshare)');
+  process.getuid!() === 0 && (await run('unshare', ['--mount', ...ownNetwork, 'true'])).code === 0;
+if (!isAllowed) {
+  console.log('not run: locks over mounts and namespaces (need root, unshare and iproute2)');
+}
 
 check('E21: of many that start on the lock of a dead one, one wins', async (directory, start) => {
   const dead = startAll(start, [...node, holder, directory]);

@@ -9,7 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Mutant, misplaced, withPlanted } from '../runner/mutant.ts';
 import { printedSeed } from '../support/random.ts';
-import { whyNot, withNamespaces } from './support/file-system.ts';
+import { cutPrograms, whyNot, withNamespaces } from './support/file-system.ts';
 
 const root = join(import.meta.dirname, '../..');
 const program = join(import.meta.dirname, 'power-cuts.ts');
@@ -27,7 +27,7 @@ const cuts = 10;
 /** Why the power cannot be cut on ext4, or is not to be, or undefined. */
 async function whyNotNow(): Promise<string | undefined> {
   if (process.env.WONDERQ_CRASH === undefined) return 'WONDERQ_CRASH is not set, as by .ci/run';
-  return await whyNot('ext4');
+  return await whyNot('ext4', cutPrograms);
 }
 
 async function cut(seed: number, sourceDir?: string) {

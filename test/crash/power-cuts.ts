@@ -4,7 +4,7 @@
 
 import { parseArgs } from 'node:util';
 import { printedSeed } from '../support/random.ts';
-import { fileSystems, whyNot, withNamespaces } from './support/file-system.ts';
+import { cutPrograms, fileSystems, whyNot, withNamespaces } from './support/file-system.ts';
 import { runPowerCuts } from './support/power-cuts.ts';
 import { isGood } from './support/stage.ts';
 
@@ -31,7 +31,7 @@ async function cut(fileSystem: (typeof fileSystems)[number]): Promise<number> {
 }
 
 async function cutInNamespaces(fileSystem: (typeof fileSystems)[number]): Promise<number> {
-  const reason = await whyNot(fileSystem);
+  const reason = await whyNot(fileSystem, cutPrograms);
   if (reason !== undefined) {
     console.log(`not run: power cuts on ${fileSystem}, since ${reason}`);
     return 1;

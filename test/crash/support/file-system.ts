@@ -7,6 +7,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { eventually } from '../../support/eventually.ts';
 import { run, withProcesses } from '../../support/processes.ts';
+import { withTemporary } from '../../support/temporary.ts';
 
 export const fileSystems = ['ext4', 'xfs'] as const;
 export type FileSystemName = (typeof fileSystems)[number];
@@ -24,16 +25,34 @@ async function must(command: string, ...parameters: string[]): Promise<string> {
   return stdout;
 }
 
-/** Why no power can be cut here, or undefined. */
-export async function whyNot(name: FileSystemName): Promise<string | undefined> {
+async function makeImage(path: string, name: FileSystemName): Promise<void> {
+  await must('truncate', '-s', imageBytes[name], path);
+  const [maker, ...flags] = makers[name];
+  await must(maker, ...flags, path);
+}
+
+/** Why none can be mounted here, or used with some programs; or undefined. */
+export async function whyNot(
+  name: FileSystemName,
+  programs: readonly string[] = [],
+): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'this is not root';
-  for (const program of [makers[name][0], 'xfs_io', 'unshare', 'losetup']) {
+  for (const program of [makers[name][0], 'unshare', 'losetup', ...programs]) {
     const { code } = await run('sh', ['-c', `command -v ${program}`]);
     if (code !== 0) return `there is no ${program}`;
   }
-  const { code } = await run('losetup', ['-f']);
-  return code === 0 ? undefined : 'there is no loop device';
+  // In a container root may not be allowed to.
+  return await withTemporary(async (directory) => {
+    const image = join(directory, 'image');
+    await makeImage(image, name);
+    const mount = ['--mount', 'mount', '-o', 'loop', image, directory];
+    const { code, stderr } = await run('unshare', mount);
+    return code === 0 ? undefined : `nothing can be mounted: ${stderr.trim()}`;
+  });
 }
+
+/** What a cut of the power is made with. */
+export const cutPrograms = ['xfs_io'];
 
 /** Runs a program in namespaces of its own; returns its exit code and what it printed. */
 export function withNamespaces(program: string, parameters: readonly string[]) {
@@ -78,9 +97,7 @@ export class CutFileSystem {
     await mkdir(behind);
     await mkdir(made.path);
     await must('mount', '-t', 'tmpfs', '-o', `size=${memory}`, 'tmpfs', behind);
-    await must('truncate', '-s', imageBytes[name], made.#image);
-    const [maker, ...flags] = makers[name];
-    await must(maker, ...flags, made.#image);
+    await makeImage(made.#image, name);
     await made.#mount();
     return made;
   }
