@@ -5,6 +5,7 @@
  * All chance comes from the random function given: one seed, one history.
  */
 import type { Storage, StorageFile } from '../../src/log/storage.ts';
+import { Inode, type Remains } from './inode.ts';
 
 export type Operation =
   | 'append'
@@ -29,36 +30,16 @@ export interface SimulatedStorageOptions {
   capacity?: number;
   /** After a power cut any subset of the pending directory operations may have happened. */
   strictDirectory?: boolean;
-}
-
-interface Write {
-  offset: number;
-  bytes: Uint8Array;
-}
-
-/** A pending change of a file: bytes written, or a new length. */
-type Change = Write | { length: number };
-
-class Inode {
-  cache: Buffer = Buffer.alloc(0);
-  durable: Buffer = Buffer.alloc(0);
-  pending: Change[] = [];
-
-  copy(): Inode {
-    const copy = new Inode();
-    copy.cache = Buffer.from(this.cache);
-    copy.durable = Buffer.from(this.durable);
-    copy.pending = [...this.pending];
-    return copy;
-  }
+  /** How likely clean pages that the disk does not have leave the cache when a file is opened. */
+  evictChance?: number;
+  /** Told what a power cut left of a file, and of an eviction. */
+  left?: (what: Remains | 'evicted') => void;
 }
 
 type DirectoryChange =
   | { kind: 'link'; name: string; inode: Inode }
   | { kind: 'rename'; from: string; to: string; inode: Inode }
   | { kind: 'unlink'; name: string };
-
-const SECTOR_BYTES = 512;
 
 export function systemError(code: string, operation: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: simulated, ${operation}`), { code });
@@ -97,6 +78,7 @@ export class SimulatedStorage implements Storage {
       }
       const inode = this.#names.get(name);
       if (inode === undefined) throw systemError('ENOENT', `open ${name}`);
+      this.#mayEvict(inode);
       return new SimulatedFile(this, name, inode);
     });
   }
@@ -141,22 +123,29 @@ export class SimulatedStorage implements Storage {
   /** Makes these files, durable: the beginning of a test. */
   load(files: ReadonlyMap<string, Uint8Array>): this {
     for (const [name, bytes] of files) {
-      const inode = new Inode();
-      inode.cache = Buffer.from(bytes);
-      inode.durable = Buffer.from(bytes);
+      const inode = Inode.of(bytes);
       this.#names.set(name, inode);
       this.#durableNames.set(name, inode);
     }
     return this;
   }
 
+  /** The file itself: for rot. */
+  inode(name: string): Inode {
+    const inode = this.#names.get(name);
+    if (inode === undefined) throw systemError('ENOENT', name);
+    return inode;
+  }
+
+  /** The file is gone, as if it never was there. */
+  lose(name: string): void {
+    this.#names.delete(name);
+    this.#durableNames.delete(name);
+  }
+
   /** Rot: one bit of what was durable turns over. */
   flip(name: string, bit: number): void {
-    const inode = this.#names.get(name);
-    if (inode === undefined) throw systemError('ENOENT', `flip ${name}`);
-    for (const bytes of [inode.cache, inode.durable]) {
-      if (bit >> 3 < bytes.length) bytes[bit >> 3]! ^= 1 << (bit & 7);
-    }
+    this.inode(name).flip(bit);
   }
 
   /**
@@ -176,14 +165,15 @@ export class SimulatedStorage implements Storage {
     }
     for (const change of this.#survivingChanges()) applyToNames(this.#durableNames, change);
     for (const [name, inode] of this.#durableNames) {
-      const bytes = surviving(inode, this.#options.random);
+      const { bytes, remains } = inode.cut(this.#options.random);
+      if (remains !== undefined) this.#options.left?.(remains);
       next.load(new Map([[name, bytes]]));
     }
     return next;
   }
 
   /** The storage as another process sees it now, which does not see what is done here from now on. */
-  fork(): SimulatedStorage {
+  fork(options: Partial<SimulatedStorageOptions> = {}): SimulatedStorage {
     const copies = new Map<Inode, Inode>();
     const copyOf = (inode: Inode): Inode => {
       const copy = copies.get(inode) ?? inode.copy();
@@ -192,7 +182,7 @@ export class SimulatedStorage implements Storage {
     };
     const named = (names: Map<string, Inode>) =>
       new Map([...names].map(([name, inode]) => [name, copyOf(inode)]));
-    const fork = new SimulatedStorage(this.#options);
+    const fork = new SimulatedStorage({ ...this.#options, ...options });
     fork.capacity = this.capacity;
     fork.#names = named(this.#names);
     fork.#durableNames = named(this.#durableNames);
@@ -214,19 +204,18 @@ export class SimulatedStorage implements Storage {
     const room = Math.max(0, this.capacity - this.usedBytes);
     if (room === 0 && bytes.length > 0) throw systemError('ENOSPC', `append ${name}`);
     const taken = Math.min(bytes.length, room, fault ?? bytes.length);
-    inode.pending.push({ offset: inode.cache.length, bytes: bytes.subarray(0, taken) });
-    inode.cache = Buffer.concat([inode.cache, bytes.subarray(0, taken)]);
+    inode.append(bytes.subarray(0, taken));
     return taken;
   }
 
-  /** A failed sync drops what was pending: the system takes those pages for clean. */
   sync(name: string, inode: Inode): Promise<void> {
-    const count = inode.pending.length;
+    const asked = inode.changes;
     const fault = this.#ask('sync', name);
     return this.#later('sync', name, () => {
-      const changes = inode.pending.splice(0, Math.min(count, inode.pending.length));
-      if (fault instanceof Error) throw fault;
-      for (const change of changes) inode.durable = applyToBytes(inode.durable, change);
+      const count = Math.min(asked, inode.changes);
+      if (!(fault instanceof Error)) return inode.sync(count);
+      inode.failSync(count, this.#options.random);
+      throw fault;
     });
   }
 
@@ -264,6 +253,13 @@ export class SimulatedStorage implements Storage {
       };
       this.#options.schedule(run, operation, name);
     });
+  }
+
+  #mayEvict(inode: Inode): void {
+    const { random, evictChance = 0, left } = this.#options;
+    if (!inode.hasFalseClean || evictChance === 0 || random() >= evictChance) return;
+    inode.evict();
+    left?.('evicted');
   }
 
   #changeNames(change: DirectoryChange): void {
@@ -308,11 +304,7 @@ class SimulatedFile implements StorageFile {
   }
 
   truncate(length: number): Promise<void> {
-    return this.#storage.perform('truncate', this.#name, () => {
-      const change = { length };
-      this.#inode.pending.push(change);
-      this.#inode.cache = applyToBytes(this.#inode.cache, change);
-    });
+    return this.#storage.perform('truncate', this.#name, () => this.#inode.truncate(length));
   }
 
   close(): Promise<void> {
@@ -327,53 +319,4 @@ function applyToNames(names: Map<string, Inode>, change: DirectoryChange): void 
     if (names.get(change.from) === change.inode) names.delete(change.from);
     names.set(change.to, change.inode);
   }
-}
-
-function applyToBytes(bytes: Buffer, change: Change): Buffer {
-  if ('length' in change) return resized(bytes, change.length);
-  const result = resized(bytes, Math.max(bytes.length, change.offset + change.bytes.length));
-  result.set(change.bytes, change.offset);
-  return result;
-}
-
-function resized(bytes: Buffer, length: number): Buffer {
-  const result = Buffer.alloc(length);
-  bytes.copy(result, 0, 0, Math.min(bytes.length, length));
-  return result;
-}
-
-/**
- * What a power cut leaves of a file: of the pending changes none, all, a prefix, any sectors,
- * zeros.
- */
-function surviving(inode: Inode, random: () => number): Buffer {
-  let bytes = inode.durable;
-  const kind = Math.floor(random() * 5);
-  if (kind === 0 || inode.pending.length === 0) return bytes;
-  if (kind === 1) return inode.pending.reduce(applyToBytes, bytes);
-  const count = Math.floor(random() * inode.pending.length);
-  for (const change of inode.pending.slice(0, count)) bytes = applyToBytes(bytes, change);
-  const last = inode.pending[count]!;
-  if ('length' in last) return bytes;
-  if (kind === 2) return applyToBytes(bytes, torn(last, random));
-  const grown = resized(bytes, Math.max(bytes.length, last.offset + last.bytes.length));
-  return kind === 3 ? withSectors(grown, last, random) : grown;
-}
-
-function torn(write: Write, random: () => number): Write {
-  const length = Math.floor(random() * (write.bytes.length + 1));
-  return { offset: write.offset, bytes: write.bytes.subarray(0, length) };
-}
-
-/** Each sector of the write is there or is not. */
-function withSectors(bytes: Buffer, write: Write, random: () => number): Buffer {
-  const end = write.offset + write.bytes.length;
-  for (let from = write.offset; from < end; ) {
-    const to = Math.min(end, from - (from % SECTOR_BYTES) + SECTOR_BYTES);
-    if (random() < 0.5) {
-      bytes.set(write.bytes.subarray(from - write.offset, to - write.offset), from);
-    }
-    from = to;
-  }
-  return bytes;
 }
