@@ -6,6 +6,7 @@
  * cache shows may never have reached the disk; 6. a new segment of a new epoch is made; 7. the
  * checkpoint says that all of this is durable.
  */
+import { LogDamagedError } from '../errors.ts';
 import { type Checkpoint, checkpointAt, writeCheckpoint } from './checkpoint.ts';
 import {
   copyBytes,
@@ -17,6 +18,7 @@ import {
   replaceFile,
 } from './files.ts';
 import type { Reserve } from './reserve.ts';
+import { SegmentScan } from './scan.ts';
 import { encodeSegmentHeader, Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
 import type { Storage } from './storage.ts';
@@ -137,6 +139,27 @@ export class Recovery {
     await this.#reserve.withRoom(() =>
       copyBytes(this.#storage, tail.name, 0, tail.fileBytes, REWRITTEN_NAME),
     );
+    await this.#checkCopy(tail);
     await replaceFile(this.#storage, REWRITTEN_NAME, tail.name);
+  }
+
+  /**
+   * After a failed sync the page cache may show what the disk does not have, and may have let go of
+   * it since the tail was validated: then the copy is of other bytes, and must not take its place.
+   */
+  async #checkCopy(tail: Segment): Promise<void> {
+    const chain = { ...this.#findings.chain, isKnown: true };
+    chain.batch = tail.firstBatch - 1;
+    chain.crc = tail.previousCrc;
+    chain.address = tail.firstAddress;
+    const copy = await this.#storage.open(REWRITTEN_NAME, 'read');
+    try {
+      const read = new Segment(tail, Number.POSITIVE_INFINITY);
+      const end = await new SegmentScan(read, copy, chain, SegmentScan.window(), () => {}).run();
+      if (end === tail.fileBytes && chain.crc === this.#findings.chain.crc) return;
+      throw new LogDamagedError(tail.name, end, 'it is not what it was when it is read again');
+    } finally {
+      await copy.close();
+    }
   }
 }

@@ -7,6 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError, UnknownRecordError } from '../../src/errors.ts';
 import { FileLog } from '../../src/log/file-log.ts';
+import { rejects } from '../support/rejects.ts';
 import {
   blocks,
   type Files,
@@ -526,6 +527,27 @@ test('what a page cache shows and a disk never had is on the disk after a start'
   assert.equal(second.bodies, ['durable', 'never synced']);
   const third = await openLog(killed.crash('power'));
   assert.equal(third.bodies, ['durable', 'never synced']);
+  await third.log.close();
+});
+
+test('a tail that the page cache lets go of while it is copied takes no place', async () => {
+  const storage = promptStorage();
+  const { log, listener } = await openLog(storage);
+  append(log, 'durable');
+  await durable(log);
+  storage.fault = (operation, name) =>
+    operation === 'sync' && name.endsWith('.wq') ? new Error('EIO') : undefined;
+  append(log, 'never synced');
+  await durable(log, listener);
+  const killed = storage.crash('kill');
+  killed.fault = (_operation, name) => {
+    if (name === 'rewritten.tmp') killed.inode('0000000001.wq').evict();
+    return undefined;
+  };
+  const refused = await rejects(openLog(killed), { name: 'LogDamagedError' });
+  assert.match(refused.message, /^0000000001\.wq, offset \d+: it is not what it was/);
+  const third = await openLog(killed.crash('power'));
+  assert.equal(third.bodies, ['durable']);
   await third.log.close();
 });
 
