@@ -161,8 +161,8 @@ export class Client implements LinkEnd {
 
   /** Says goodbye. What it holds is given back. */
   bye(): void {
-    const { oracle, nowMs } = this.world;
-    this.heardGoneMs = nowMs + silentMs;
+    const { oracle, awakeMs } = this.world;
+    this.heardGoneMs = awakeMs + silentMs;
     if (this.session !== undefined) {
       oracle.leaving(this.session);
       oracle.gone(this.session, undefined, this.heardGoneMs);
@@ -278,7 +278,7 @@ export class Client implements LinkEnd {
   }
 
   private loseConnection(isSilent = false): void {
-    this.heardGoneMs = this.world.nowMs + (isSilent ? silentMs : heardMs);
+    this.heardGoneMs = this.world.awakeMs + (isSilent ? silentMs : heardMs);
     this.link = undefined;
     this.isOpen = false;
     if (this.session !== undefined) this.world.oracle.away(this.session, this.world.nowMs);

@@ -20,7 +20,10 @@ export interface Conditions {
   readonly diskFaultMs: number;
   readonly fullDiskMs: number;
   readonly fenceMs: number;
+  readonly pauseMs: number;
   readonly crashInStartChance: number;
+  readonly faultInStartChance: number;
+  readonly rotChance: number;
   readonly cutOffMs: number;
   readonly vanishMs: number;
   readonly stallMs: number;
@@ -74,10 +77,13 @@ export function drawConditions(random: Random): Conditions {
     killMs: sometimes(0.6, 400, 3000),
     powerMs: sometimes(0.6, 400, 3000),
     stopMs: sometimes(0.5, 500, 3000),
-    diskFaultMs: sometimes(0.3, 500, 3000),
+    diskFaultMs: sometimes(0.4, 200, 2000),
     fullDiskMs: sometimes(0.25, 500, 3000),
     fenceMs: sometimes(0.25, 500, 3000),
+    pauseMs: sometimes(0.25, 300, 3000),
     crashInStartChance: random.pick([0, 0.2, 0.5]),
+    faultInStartChance: random.pick([0, 0, 0.2]),
+    rotChance: random.pick([0, 0.3]),
     cutOffMs: sometimes(0.6, 100, 2000),
     vanishMs: sometimes(0.4, 300, 3000),
     stallMs: sometimes(0.4, 200, 2000),

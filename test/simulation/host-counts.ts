@@ -1,59 +1,66 @@
 /** How often what happened to the machine on which the broker runs. */
 import type { DiskFault } from './disk-faults.ts';
+import type { Remains } from './inode.ts';
+import type { Operation } from './storage.ts';
 
-/** How often what happened; the names are printed. */
-export interface HostCounts {
-  starts: number;
-  kills: number;
-  powerCuts: number;
-  killsInStart: number;
-  powerCutsInStart: number;
-  crashesInStop: number;
-  cleanStops: number;
-  powerCutsAfterStop: number;
-  failedWrites: number;
-  shortWrites: number;
-  failedSyncs: number;
-  failedReads: number;
-  fullDisks: number;
-  failuresInStart: number;
-  failedEnds: number;
-  fullDiskEnds: number;
-  directoriesLost: number;
-  fencedEnds: number;
-  tornTailsCut: number;
-  segmentsCompacted: number;
-  bytesCompacted: number;
-  fetchesFromDisk: number;
-  wallJumps: number;
-}
+/** The names are printed. */
+const names = [
+  'starts',
+  'kills',
+  'powerCuts',
+  'killsInStart',
+  'powerCutsInStart',
+  'crashesInStop',
+  'cleanStops',
+  'powerCutsAfterStop',
+  'pauses',
+  'failedWrites',
+  'shortWrites',
+  'failedSyncs',
+  'failedReads',
+  'failedOpens',
+  'failedRenames',
+  'failedDirSyncs',
+  'failedUnlinks',
+  'failedLists',
+  'fullDisks',
+  'failuresInStart',
+  'failedEnds',
+  'fullDiskEnds',
+  'directoriesLost',
+  'directoriesLostAsleep',
+  'fencedEnds',
+  'crashesInSync',
+  'crashesInSyncDir',
+  'crashesInUnlink',
+  'crashesInRename',
+  'startCrashesInOpen',
+  'startCrashesInRead',
+  'startCrashesInSync',
+  'startCrashesInSyncDir',
+  'startCrashesInUnlink',
+  'startCrashesInRename',
+  'cutsLeftNothing',
+  'cutsLeftAll',
+  'cutsLeftTorn',
+  'cutsLeftSectors',
+  'cutsLeftZeros',
+  'falsePagesEvicted',
+  'changedTails',
+  'tornTailsCut',
+  'rotRefused',
+  'rotCut',
+  'rotHarmless',
+  'segmentsCompacted',
+  'bytesCompacted',
+  'fetchesFromDisk',
+  'wallJumps',
+] as const;
+
+export type HostCounts = Record<(typeof names)[number], number>;
 
 export function emptyHostCounts(): HostCounts {
-  return {
-    starts: 0,
-    kills: 0,
-    powerCuts: 0,
-    killsInStart: 0,
-    powerCutsInStart: 0,
-    crashesInStop: 0,
-    cleanStops: 0,
-    powerCutsAfterStop: 0,
-    failedWrites: 0,
-    shortWrites: 0,
-    failedSyncs: 0,
-    failedReads: 0,
-    fullDisks: 0,
-    failuresInStart: 0,
-    failedEnds: 0,
-    fullDiskEnds: 0,
-    directoriesLost: 0,
-    fencedEnds: 0,
-    tornTailsCut: 0,
-    segmentsCompacted: 0,
-    bytesCompacted: 0,
-    fetchesFromDisk: 0,
-    wallJumps: 0,
-  };
+  return Object.fromEntries(names.map((name) => [name, 0])) as HostCounts;
 }
 
 /** Where each failure of the disk is counted. */
@@ -62,4 +69,37 @@ export const faultCounts = {
   short: 'shortWrites',
   sync: 'failedSyncs',
   read: 'failedReads',
+  open: 'failedOpens',
+  rename: 'failedRenames',
+  syncDir: 'failedDirSyncs',
+  unlink: 'failedUnlinks',
+  list: 'failedLists',
 } as const satisfies Record<DiskFault, keyof HostCounts>;
+
+/** Where each way in which a file came out of a power cut is counted. */
+export const leftCounts = {
+  nothing: 'cutsLeftNothing',
+  all: 'cutsLeftAll',
+  torn: 'cutsLeftTorn',
+  sectors: 'cutsLeftSectors',
+  zeros: 'cutsLeftZeros',
+  evicted: 'falsePagesEvicted',
+} as const satisfies Record<Remains | 'evicted', keyof HostCounts>;
+
+/** Operations in the middle of which a broker that serves is struck, and where that is counted. */
+export const servingCrashes = {
+  sync: 'crashesInSync',
+  syncDir: 'crashesInSyncDir',
+  unlink: 'crashesInUnlink',
+  rename: 'crashesInRename',
+} as const satisfies Partial<Record<Operation, keyof HostCounts>>;
+
+/** The same for one that starts. */
+export const startCrashes = {
+  open: 'startCrashesInOpen',
+  read: 'startCrashesInRead',
+  sync: 'startCrashesInSync',
+  syncDir: 'startCrashesInSyncDir',
+  unlink: 'startCrashesInUnlink',
+  rename: 'startCrashesInRename',
+} as const satisfies Partial<Record<Operation, keyof HostCounts>>;

@@ -10,11 +10,16 @@ import { FileLog, type FileLogOptions } from '../../src/log/file-log.ts';
 import type { Log, OpenReport } from '../../src/log/log.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import type { Conditions } from './conditions.ts';
-import { type DiskFault, strikeOnce } from './disk-faults.ts';
-import { faultCounts, type HostCounts } from './host-counts.ts';
+import { CrashPoint, type Phase } from './crash-point.ts';
+import { type DiskFault, passingFaults, strikeOnce } from './disk-faults.ts';
+import { faultCounts, type HostCounts, leftCounts } from './host-counts.ts';
 import { insideOf } from './inside.ts';
+import { countOf } from './life-end.ts';
 import { Link, type LinkEnd } from './link.ts';
 import { Violation } from './oracle-history.ts';
+import { Pause } from './pause.ts';
+import { processRuntime } from './process-runtime.ts';
+import { judgeRot } from './rot.ts';
 import type { Scheduler } from './scheduler.ts';
 import { smallSizes } from './small-limits.ts';
 import { type Operation, SimulatedStorage } from './storage.ts';
@@ -56,8 +61,11 @@ export class Host {
   /** A life that may end by itself, since its disk failed or is full. */
   private mayFail = false;
   private isStopping = false;
+  /** A sync of this life failed: a later one may find that the page cache has let go of it. */
+  hasFalsePages = false;
   private listener: LifeListener | undefined;
-  private interruption: { operation: Operation; act: () => void } | undefined;
+  private crashPoint: CrashPoint | undefined;
+  private readonly pause: Pause;
 
   constructor(
     scheduler: Scheduler,
@@ -69,14 +77,20 @@ export class Host {
     this.conditions = conditions;
     this.counts = counts;
     this.makeLog = makeLog;
+    this.pause = new Pause(scheduler);
     const { random } = scheduler;
     this.storage = new SimulatedStorage({
       random: () => random.fraction(),
       strictDirectory: conditions.strictDirectory,
+      evictChance: 0.5,
+      left: (what) => {
+        counts[leftCounts[what]] += 1;
+        if (what === 'evicted') this.mayFail = true;
+      },
       schedule: (run, operation) => {
         const latencyMs = this.latencyOf(operation);
-        scheduler.after(latencyMs, run);
-        this.interruptDuring(operation, latencyMs);
+        scheduler.after(latencyMs, () => this.pause.run(run));
+        this.mayCrashDuring(operation, latencyMs);
       },
     });
   }
@@ -86,17 +100,14 @@ export class Host {
     this.life += 1;
     this.listener = listener;
     this.isStopping = false;
+    this.hasFalsePages = false;
     this.mayFail = this.isFull;
     this.beganMs = scheduler.nowMs;
     const { life } = this;
     const log = this.makeLog(this.storage, {
-      ...smallSizes,
-      segmentBytes: conditions.segmentBytes,
-      tailCacheBytes: conditions.tailCacheBytes,
-      readCacheBytes: conditions.readCacheBytes,
+      ...this.logOptions(),
       reserve: conditions.reserve,
       fence: () => this.owns(life),
-      salt: () => scheduler.random.uint32(),
     });
     const broker = new Broker(log, this.runtimeOf(life), {
       settings: {
@@ -126,16 +137,49 @@ export class Host {
     );
   }
 
-  /** The next such operation on a segment fails. */
+  private logOptions(): FileLogOptions {
+    const { segmentBytes, tailCacheBytes, readCacheBytes } = this.conditions;
+    const salt = () => this.scheduler.random.uint32();
+    return { ...smallSizes, segmentBytes, tailCacheBytes, readCacheBytes, salt };
+  }
+
+  /** Such an operation fails, the next one or one soon after. */
   breakDisk(fault: DiskFault): void {
     const { scheduler, storage } = this;
-    strikeOnce(storage, fault, scheduler.random, () => {
+    const { random } = scheduler;
+    const skipped = random.pick([0, 0, 1, 3, 9]);
+    strikeOnce(storage, fault, random, skipped, () => {
       scheduler.note(`life ${this.life} has a failed ${fault}`);
       this.counts[faultCounts[fault]] += 1;
-      // A short write is how a disk says that it is full.
-      if (fault === 'short') this.mayFail = true;
+      if (fault === 'sync') this.hasFalsePages = true;
+      if (passingFaults.has(fault)) this.mayFail = true;
       else this.mustEnd(`a ${fault} failed`);
     });
+  }
+
+  /** What rot would do to the life that is about to start, which does not have it. */
+  async judgeRot(): Promise<void> {
+    const options = { ...this.logOptions(), reserve: false };
+    const outcome = await judgeRot(
+      this.storage,
+      (storage, visit) => this.makeLog(storage, options).open(visit),
+      this.scheduler.random,
+    );
+    this.scheduler.note(outcome);
+    this.counts[outcome] += 1;
+  }
+
+  /** The process does not run for a while. Returns when it goes on. */
+  pauseFor(ms: number): number {
+    this.scheduler.note(`life ${this.life} is paused for ${ms} ms`);
+    this.counts.pauses += 1;
+    this.pause.begin(ms);
+    return this.pause.untilMs;
+  }
+
+  /** When what is told to the broker now is heard. */
+  get awakeMs(): number {
+    return this.scheduler.nowMs + this.pause.leftMs;
   }
 
   /** The disk has room for so many bytes more, until it is emptied. */
@@ -160,6 +204,7 @@ export class Host {
     if (this.successor !== undefined) return false;
     this.scheduler.note(`life ${this.life} has lost its directory`);
     this.counts.directoriesLost += 1;
+    if (this.pause.leftMs > 0) this.counts.directoriesLostAsleep += 1;
     this.successor = this.storage.fork();
     return true;
   }
@@ -184,29 +229,38 @@ export class Host {
   }
 
   private mustEnd(why: string): void {
-    const { scheduler, life } = this;
+    const { scheduler, life, pause } = this;
     this.mayFail = true;
-    scheduler.after(endMs, () => {
-      if (this.life === life) this.listener!.wrong(new Violation(`it goes on, although ${why}`));
+    scheduler.after(endMs + pause.leftMs, () => {
+      if (this.life !== life) return;
+      if (scheduler.nowMs < pause.untilMs + endMs) this.mustEnd(why);
+      else this.listener!.wrong(new Violation(`it goes on, although ${why}`));
     });
   }
 
   private ended(end: BrokerEnd): void {
-    const { counts, listener, scheduler } = this;
     if (end.how === 'stopped') {
-      const isCut = scheduler.random.chance(0.4);
-      counts.cleanStops += 1;
-      if (isCut) counts.powerCutsAfterStop += 1;
-      this.next(isCut ? 'power' : 'kill');
-      listener!.over('stopped');
-    } else if (!this.mayFail || !isOfFault(end)) {
-      listener!.wrong(end.error);
-    } else {
-      scheduler.note(`life ${this.life} ends: ${end.how}`);
-      counts[countOf(end)] += 1;
-      this.next('kill');
-      listener!.over('failed');
+      this.stopped();
+      return;
     }
+    const { counts, listener, scheduler } = this;
+    const count = this.mayFail ? countOf(end) : undefined;
+    if (count === undefined) {
+      listener!.wrong(end.error);
+      return;
+    }
+    scheduler.note(`life ${this.life} ends: ${end.how}`);
+    counts[count] += 1;
+    this.next('kill');
+    listener!.over('failed');
+  }
+
+  private stopped(): void {
+    const isCut = this.scheduler.random.chance(0.4);
+    this.counts.cleanStops += 1;
+    if (isCut) this.counts.powerCutsAfterStop += 1;
+    this.next(isCut ? 'power' : 'kill');
+    this.listener!.over('stopped');
   }
 
   /** A connection to the life that listens, or undefined. */
@@ -216,7 +270,9 @@ export class Host {
     const ofThisLife =
       (act: (connection: Connection) => void) =>
       (connection: Connection): void => {
-        if (this.life === life) act(connection);
+        this.pause.run(() => {
+          if (this.life === life) act(connection);
+        });
       };
     const link = new Link(this.scheduler, this.conditions, life, client, {
       receive: (connection, bytes) => {
@@ -227,6 +283,7 @@ export class Host {
         this.links.delete(link);
         broker.disconnect(connection);
       }),
+      pausedForMs: () => (this.life === life ? this.pause.leftMs : 0),
     });
     this.links.add(link);
     link.join(broker.connect(link));
@@ -250,9 +307,9 @@ export class Host {
     this.successor = undefined;
   }
 
-  /** Does something while the next such operation of the disk is under way. */
-  during(operation: Operation, act: () => void): void {
-    this.interruption = { operation, act };
+  /** Crashes while some operation of the disk is under way, in a start or after it. */
+  crashDuring(phase: Phase, crash: () => void): void {
+    this.crashPoint = new CrashPoint(phase, this.scheduler.random, crash);
   }
 
   /** Asks for a clean stop. */
@@ -261,7 +318,9 @@ export class Host {
     if (broker === undefined) return;
     this.scheduler.note(`life ${life} is told to stop`);
     this.isStopping = true;
-    void broker.stop();
+    this.pause.run(() => {
+      if (this.life === life) void broker.stop();
+    });
   }
 
   jumpWall(ms: number): void {
@@ -292,7 +351,8 @@ export class Host {
   }
 
   private endLife(): void {
-    this.interruption = undefined;
+    this.crashPoint = undefined;
+    this.pause.end();
     const { broker, counts, storage } = this;
     if (broker !== undefined) {
       const core = insideOf(broker);
@@ -308,27 +368,21 @@ export class Host {
 
   private runtimeOf(life: number): Runtime {
     const { scheduler } = this;
-    const later = (ms: number, act: () => void) =>
-      scheduler.after(ms, () => {
-        if (this.life === life) act();
-      });
-    return {
+    return processRuntime(scheduler, this.pause, {
+      isAlive: () => this.life === life,
       wallMs: () => Math.floor(wallStartMs + scheduler.nowMs + this.wallOffsetMs),
-      monotonicMs: () => scheduler.nowMs,
-      random48: () => Math.floor(scheduler.random.fraction() * 2 ** 32) * 2 ** 16,
-      defer: (act) => {
-        later(scheduler.random.fraction() * 0.1, act);
-      },
-      after: later,
-    };
+    });
   }
 
-  private interruptDuring(operation: Operation, latencyMs: number): void {
-    const { scheduler, interruption, life } = this;
-    if (interruption?.operation !== operation || this.broker === undefined) return;
-    this.interruption = undefined;
+  private mayCrashDuring(operation: Operation, latencyMs: number): void {
+    const { scheduler, crashPoint, life } = this;
+    const phase = this.broker === undefined ? 'start' : 'serving';
+    if (crashPoint === undefined || !crashPoint.isReached(operation, phase)) return;
+    this.crashPoint = undefined;
     scheduler.after(latencyMs * scheduler.random.fraction(), () => {
-      if (this.life === life) interruption.act();
+      if (this.life !== life) return;
+      this.counts[crashPoint.count] += 1;
+      crashPoint.crash();
     });
   }
 
@@ -340,20 +394,4 @@ export class Host {
     const slowness = random.chance(slowChance) ? 30 : 1;
     return mean * slowness * (0.2 + 1.6 * random.fraction());
   }
-}
-
-type Failure = Exclude<BrokerEnd, { how: 'stopped' }>;
-
-/** Whether it is of what was done to it, and no damage or defect that comes with it. */
-function isOfFault({ how, error }: Failure): boolean {
-  return how === 'fenced' || isFull(error) || error.message.includes('simulated');
-}
-
-function countOf({ how, error }: Failure): 'fencedEnds' | 'fullDiskEnds' | 'failedEnds' {
-  if (how === 'fenced') return 'fencedEnds';
-  return isFull(error) ? 'fullDiskEnds' : 'failedEnds';
-}
-
-function isFull({ name, message }: Error): boolean {
-  return name === 'NoSpaceError' || message.includes('ENOSPC');
 }

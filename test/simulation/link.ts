@@ -19,6 +19,8 @@ export interface LinkHost {
   receive(connection: Connection, bytes: Buffer): void;
   sent(connection: Connection): void;
   disconnect(connection: Connection): void;
+  /** For how long its process does not run. */
+  pausedForMs(): number;
 }
 
 export interface LinkTiming {
@@ -179,9 +181,10 @@ export class Link implements Transport {
   private pumpUp(): void {
     if (this.isPumpingUp || this.upward.length === 0) return;
     this.isPumpingUp = true;
-    this.scheduler.after(this.delay(), () => {
+    this.scheduler.after(Math.max(this.delay(), this.host.pausedForMs()), () => {
       this.isPumpingUp = false;
       if (this.isHostGone || this.isPaused || this.isEnding) return;
+      if (this.host.pausedForMs() > 0) return this.pumpUp();
       const piece = this.upward.shift();
       if (piece !== undefined) this.host.receive(this.connection, piece);
       this.pumpUp();

@@ -54,6 +54,16 @@ export class LivenessOracle {
     this.hinderedMs = Math.max(this.hinderedMs, untilMs);
   }
 
+  /** Nothing runs from now until then: what was under way is as late. */
+  paused(nowMs: number, untilMs: number): void {
+    this.hindered(untilMs);
+    const lateMs = untilMs - nowMs;
+    this.stranded = this.stranded.map((stranded) => ({
+      ...stranded,
+      untilMs: stranded.untilMs + lateMs,
+    }));
+  }
+
   /** Nobody produces any more: what waits for a busy disk does not wait for long. */
   calm(nowMs: number): void {
     this.isCalm = true;

@@ -20,6 +20,9 @@ import { SettleOracle } from './oracle-settles.ts';
 
 export type OracleCounts = History['counts'] & SettingsOracle['counts'] & LivenessOracle['counts'];
 
+/** What was told to a process before it was paused, it hears so long after it goes on. */
+const heardAgainMs = 200;
+
 export interface ProduceFacts {
   readonly queue: string;
   readonly bodies: readonly string[];
@@ -107,6 +110,16 @@ export class Oracle {
   gone(session: SessionFacts, life: number | undefined, heardMs: number): void {
     session.isGone = true;
     if (life !== undefined) session.goneSince = { life, ms: heardMs };
+  }
+
+  /** The broker's process does not run until then, and hears of nothing. */
+  paused(nowMs: number, untilMs: number): void {
+    for (const session of this.history.sessions.values()) {
+      const since = session.goneSince;
+      if (since === undefined || since.ms < nowMs - heardAgainMs) continue;
+      session.goneSince = { life: since.life, ms: untilMs + heardAgainMs };
+    }
+    this.liveness.paused(nowMs, untilMs);
   }
 
   leaving(session: SessionFacts): void {

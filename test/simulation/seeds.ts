@@ -9,6 +9,8 @@ export interface SeedsOptions {
   readonly first: number;
   readonly seeds: number;
   readonly seconds: number;
+  /** It goes on for so long until everything that is counted has happened. */
+  readonly secondsMax?: number;
   readonly print?: boolean;
   readonly makeLog?: MakeLog;
   /** Stops at the first failure. */
@@ -26,7 +28,7 @@ export interface Summary {
 }
 
 export async function runSeeds(options: SeedsOptions): Promise<Summary> {
-  const { first, seconds, print = false, makeLog } = options;
+  const { first, seconds, secondsMax = seconds, print = false, makeLog } = options;
   const beganMs = performance.now();
   const elapsed = () => (performance.now() - beganMs) / 1000;
   const sums = new Map<string, number>();
@@ -34,7 +36,10 @@ export async function runSeeds(options: SeedsOptions): Promise<Summary> {
   let seeds = 0;
   let events = 0;
   let virtualMs = 0;
-  for (; seeds < options.seeds && elapsed() < seconds; seeds += 1) {
+  const isOver = () =>
+    elapsed() >= seconds &&
+    (elapsed() >= secondsMax || [...sums.values()].every((count) => count > 0));
+  for (; seeds < options.seeds && !isOver(); seeds += 1) {
     const world = new World(first + seeds, makeLog === undefined ? { print } : { print, makeLog });
     try {
       const counts = await world.run();

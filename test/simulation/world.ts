@@ -103,6 +103,11 @@ export class World {
     return this.scheduler.nowMs;
   }
 
+  /** When the broker hears of what is sent now. */
+  get awakeMs(): number {
+    return this.host.awakeMs;
+  }
+
   get events(): number {
     return this.scheduler.events;
   }
@@ -133,6 +138,11 @@ export class World {
 
   private start(): void {
     const { host, random, conditions } = this;
+    if (this.isChaos && random.chance(conditions.rotChance)) {
+      host.judgeRot().catch((error: unknown) => {
+        this.failure ??= error;
+      });
+    }
     host.start({
       listening: () => this.oracle.started(host.life, host.beganMs, this.nowMs),
       over: (how) => this.lifeIsOver(how === 'stopped' ? 'stop' : 'kill'),
@@ -140,12 +150,21 @@ export class World {
         this.failure ??= error;
       },
     });
-    if (!this.isChaos || !random.chance(conditions.crashInStartChance)) return;
+    if (!this.isChaos) return;
+    if (random.chance(conditions.faultInStartChance)) host.breakDisk(random.pick(diskFaults));
+    if (random.chance(conditions.crashInStartChance)) this.strikeStart();
+  }
+
+  /** At some time after it began, or in the middle of something that the disk does. */
+  private strikeStart(): void {
+    const { host, random, conditions } = this;
     const { life } = host;
-    this.after(random.fraction() * 20 * conditions.syncMs, () => {
+    const crash = () => {
       if (!this.isChaos || host.life !== life || host.broker !== undefined) return;
       this.crash(random.pick(['kill', 'power', 'power']));
-    });
+    };
+    if (random.chance(0.5)) host.crashDuring('start', crash);
+    else this.after(random.fraction() * 20 * conditions.syncMs, crash);
   }
 
   private crash(how: 'kill' | 'power'): void {
@@ -155,7 +174,9 @@ export class World {
 
   /** The host counts on: the life that is over is the one before. */
   private lifeIsOver(how: 'kill' | 'power' | 'stop'): void {
-    this.oracle.stopped(how, this.host.life - 1, this.nowMs);
+    const { host, oracle } = this;
+    // What a failed sync left of what was told at `write` is what a power cut leaves.
+    oracle.stopped(host.hasFalsePages ? 'power' : how, host.life - 1, this.nowMs);
     this.after(this.random.integer(0, 200), () => this.start());
   }
 
@@ -166,18 +187,28 @@ export class World {
       if (this.isChaos && host.broker !== undefined) this.crash(how);
     };
     if (random.chance(0.4)) crash();
-    else host.during(random.pick(['sync', 'sync', 'sync', 'syncDir', 'unlink', 'rename']), crash);
+    else host.crashDuring('serving', crash);
   }
 
   /** Another broker takes the directory; this one goes on until it sees that, or is killed. */
   private loseDirectory(): void {
     const { host, oracle, random } = this;
     const { life } = host;
-    if (host.broker === undefined || !host.loseDirectory()) return;
+    if (host.broker === undefined) return;
+    if (random.chance(0.3)) this.pause();
+    if (!host.loseDirectory()) return;
     oracle.history.lostDirectory(life, this.nowMs);
     this.after(random.integer(200, 3000), () => {
       if (host.life === life) this.crash('kill');
     });
+  }
+
+  /** The process is stopped and goes on: nothing is delivered meanwhile. */
+  private pause(): void {
+    const { host, oracle, random } = this;
+    if (host.broker === undefined) return;
+    const untilMs = host.pauseFor(random.pick([20, 300, 1500, 3000]) * random.fraction());
+    oracle.paused(this.nowMs, untilMs);
   }
 
   private fillDisk(): void {
@@ -221,6 +252,7 @@ export class World {
     this.often(conditions.diskFaultMs, () => this.host.breakDisk(random.pick(diskFaults)));
     this.often(conditions.fullDiskMs, () => this.fillDisk());
     this.often(conditions.fenceMs, () => this.loseDirectory());
+    this.often(conditions.pauseMs, () => this.pause());
     this.often(conditions.wallJumpMs, () => this.host.jumpWall(random.integer(-3600e3, 3600e3)));
     this.often(conditions.operatorMs, () => this.operator.interfere());
     this.often(conditions.cutOffMs, () => {
