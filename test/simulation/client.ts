@@ -118,6 +118,14 @@ export class Client implements LinkEnd {
     return open;
   }
 
+  /** Sends a numbered request once more, without waiting for its answer: it gets two. */
+  sendAgain(open: OpenCall): void {
+    const id = this.nextId++;
+    this.open.set(id, { ...open, id });
+    open.call.write(this.writer, id, open.sequence);
+    this.flushLater();
+  }
+
   /** Sends what is no request. */
   sendPlain(write: (writer: ByteWriter) => void): void {
     write(this.writer);

@@ -48,6 +48,8 @@ export interface Conditions {
   /** Queues made with durability `write`. */
   readonly weakQueues: readonly string[];
   readonly weakProduceChance: number;
+  /** How likely a request is sent twice at once. */
+  readonly twiceChance: number;
   readonly visibilityMs: number;
   readonly releaseAfterMs: number;
 
@@ -104,6 +106,7 @@ export function drawConditions(random: Random): Conditions {
     durability: random.chance(0.15) ? 'write' : 'fsync',
     weakQueues: queues.filter(() => random.chance(0.15)),
     weakProduceChance: random.pick([0, 0, 0.3]),
+    twiceChance: random.pick([0, 0, 0.3]),
     visibilityMs: random.pick([200, 600, 2000]),
     releaseAfterMs: random.pick([150, 600, 2000]),
     bodyBytesMax: random.pick([20, 200, 1500]),
@@ -117,3 +120,41 @@ export function drawConditions(random: Random): Conditions {
     detachedChance: random.pick([0, 0.3]),
   };
 }
+
+const never = Number.POSITIVE_INFINITY;
+
+/** What of a history can be left out, by name, and the conditions without it. */
+export const parts = {
+  kills: { killMs: never },
+  powerCuts: { powerMs: never },
+  stops: { stopMs: never },
+  diskFaults: { diskFaultMs: never },
+  fullDisks: { fullDiskMs: never },
+  lostDirectories: { fenceMs: never },
+  pauses: { pauseMs: never },
+  crashesInStart: { crashInStartChance: 0 },
+  faultsInStart: { faultInStartChance: 0 },
+  rot: { rotChance: 0 },
+  cutOffs: { cutOffMs: never },
+  vanishing: { vanishMs: never },
+  stalls: { stallMs: never },
+  takeovers: { takeoverMs: never },
+  byes: { byeMs: never },
+  wallJumps: { wallJumpMs: never },
+  operator: { operatorMs: never },
+  looseNames: { strictDirectory: false },
+  reserve: { reserve: false },
+  slowDisk: { slowChance: 0 },
+  cutFrames: { cutChance: 0 },
+  weakQueues: { weakQueues: [] },
+  weakProduces: { weakProduceChance: 0 },
+  twice: { twiceChance: 0 },
+  batches: { batchMax: 1 },
+  delays: { delayChance: 0 },
+  priorities: { priorities: 1 },
+  failures: { failChance: 0 },
+  subscriptions: { subscribeChance: 0 },
+  detached: { detachedChance: 0 },
+} as const satisfies Record<string, Partial<Conditions>>;
+
+export type Part = keyof typeof parts;

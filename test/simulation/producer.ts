@@ -58,17 +58,23 @@ export class Producer {
       durability: facts.isWeak ? DURABILITY.write : DURABILITY.queue,
       messages: facts.bodies.map((body) => ({ body: Buffer.from(body) })),
     };
+    const isTwice = client.session !== undefined && random.chance(conditions.twiceChance);
     const call: Call = {
       isSequenced: true,
       write: (writer, id, sequence) => writeProduce(writer, id, { ...fields, sequence }),
       answered: (reply, open) => {
-        this.answered(reply, open, messages, facts.isWeak);
+        // One of the two may be refused, and the other not.
+        if (isTwice && reply.operation === ANSWER.error) world.oracle.produceLost(messages);
+        else this.answered(reply, open, messages, facts.isWeak);
         told(reply.operation !== ANSWER.error);
       },
       resent: () => world.oracle.produceResent(messages, client.life, world.nowMs),
       lost: () => world.oracle.produceLost(messages),
     };
-    client.send(call);
+    const open = client.send(call);
+    if (!isTwice) return;
+    world.counts.sentTwice += 1;
+    client.sendAgain(open);
   }
 
   private body(count: number): string {

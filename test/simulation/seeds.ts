@@ -3,7 +3,7 @@
  * added up.
  */
 import type { MakeLog } from './host.ts';
-import { type Counts, World } from './world.ts';
+import { type Counts, type Reduction, World } from './world.ts';
 
 export interface SeedsOptions {
   readonly first: number;
@@ -13,6 +13,7 @@ export interface SeedsOptions {
   readonly secondsMax?: number;
   readonly print?: boolean;
   readonly makeLog?: MakeLog;
+  readonly reduction?: Reduction;
   /** Stops at the first failure. */
   readonly isStrict?: boolean;
 }
@@ -28,7 +29,7 @@ export interface Summary {
 }
 
 export async function runSeeds(options: SeedsOptions): Promise<Summary> {
-  const { first, seconds, secondsMax = seconds, print = false, makeLog } = options;
+  const { first, seconds, secondsMax = seconds, print = false, makeLog, reduction } = options;
   const beganMs = performance.now();
   const elapsed = () => (performance.now() - beganMs) / 1000;
   const sums = new Map<string, number>();
@@ -40,7 +41,11 @@ export async function runSeeds(options: SeedsOptions): Promise<Summary> {
     elapsed() >= seconds &&
     (elapsed() >= secondsMax || [...sums.values()].every((count) => count > 0));
   for (; seeds < options.seeds && !isOver(); seeds += 1) {
-    const world = new World(first + seeds, makeLog === undefined ? { print } : { print, makeLog });
+    const world = new World(first + seeds, {
+      print,
+      ...(makeLog && { makeLog }),
+      ...(reduction && { reduction }),
+    });
     try {
       const counts = await world.run();
       for (const [name, count] of Object.entries(counts)) {

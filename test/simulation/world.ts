@@ -5,7 +5,7 @@
 
 import type { Reply } from '../../src/protocol/reply.ts';
 import { type Random, seededRandom } from '../support/random.ts';
-import { type Conditions, drawConditions } from './conditions.ts';
+import { type Conditions, drawConditions, type Part, parts } from './conditions.ts';
 import { Consumer } from './consumer.ts';
 import { diskFaults } from './disk-faults.ts';
 import { Host, type MakeLog, makeFileLog } from './host.ts';
@@ -30,6 +30,7 @@ export interface WorldCounts {
   purges: number;
   settings: number;
   retries: number;
+  sentTwice: number;
   retriesAnswered: number;
   retriesOfArrived: number;
   severalRuns: number;
@@ -40,6 +41,23 @@ export interface WorldCounts {
 const mendedMs = 3000;
 
 const passing = new Set(['DRAINING', 'PAUSED', 'QUEUE_DELETED', 'QUEUE_NOT_FOUND', 'QUEUE_EXISTS']);
+
+/** A history that is smaller than that of its seed. */
+export interface Reduction {
+  readonly without: readonly Part[];
+  /** Other chances under the same conditions; 0: those of the seed. */
+  readonly luck: number;
+  /** After so many the faults end, and all must come to rest. */
+  readonly steps: number;
+}
+
+export const wholeHistory: Reduction = { without: [], luck: 0, steps: Number.POSITIVE_INFINITY };
+
+export interface WorldOptions {
+  readonly makeLog?: MakeLog;
+  readonly print?: boolean;
+  readonly reduction?: Reduction;
+}
 
 export type Counts = WorldCounts & HostCounts & OracleCounts;
 
@@ -53,13 +71,18 @@ export class World {
   private readonly operator: Operator;
   private producers: Producer[] = [];
   private consumers: Consumer[] = [];
+  private readonly steps: number;
   private names = 0;
   private isChaos = true;
   private failure: unknown;
 
-  constructor(seed: number, options: { makeLog?: MakeLog; print?: boolean } = {}) {
-    this.random = seededRandom(seed);
-    const conditions = drawConditions(this.random);
+  constructor(seed: number, options: WorldOptions = {}) {
+    const { without, luck, steps } = options.reduction ?? wholeHistory;
+    const drawn = seededRandom(seed);
+    const left = without.map((part) => parts[part]);
+    const conditions: Conditions = Object.assign(drawConditions(drawn), ...left);
+    this.random = luck === 0 ? drawn : seededRandom(seed + luck * 2 ** 32);
+    this.steps = steps;
     this.conditions = conditions;
     this.scheduler = new Scheduler(this.random, options.print);
     this.counts = emptyWorldCounts();
@@ -87,7 +110,7 @@ export class World {
     for (let count = 0; count < conditions.producers; count += 1) this.addProducer();
     for (let count = 0; count < conditions.consumers; count += 1) this.addConsumer(count);
     this.armFaults();
-    await this.go(() => false, conditions.chaosMs);
+    await this.go(() => this.events >= this.steps, conditions.chaosMs);
     await this.rest();
     this.oracle.finish();
     this.host.check();
@@ -387,6 +410,7 @@ function emptyWorldCounts(): WorldCounts {
     purges: 0,
     settings: 0,
     retries: 0,
+    sentTwice: 0,
     retriesAnswered: 0,
     retriesOfArrived: 0,
     severalRuns: 0,
