@@ -87,8 +87,8 @@ export class WonderqError extends Error {
 }
 
 /**
- * The log is damaged beyond a torn tail, or is of another format: the start is refused (exit 65)
- * and nothing was changed.
+ * The log is damaged beyond a torn tail, is of another format or is not whole: the start is refused
+ * (exit 65) and nothing was changed.
  */
 export class LogDamagedError extends Error {
   override readonly name = 'LogDamagedError';

@@ -1,7 +1,7 @@
 /**
- * A whole copy of a validated log in another directory: its segments up to their last batch, and
- * last a checkpoint that says that this is all. Without it no start takes the copy for a log. It is
- * that of a clean stop, so that any byte that is lost of the copy later is found.
+ * A whole copy of a validated log in another directory: its segments up to their last batch, and a
+ * checkpoint that says that this is all. It is that of a clean stop, so that any byte that is lost
+ * of the copy later is found.
  */
 import { checkpointAt, writeCheckpoint } from './checkpoint.ts';
 import { copyFile } from './files.ts';

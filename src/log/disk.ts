@@ -77,6 +77,12 @@ export class Disk implements Storage {
     await promise<void>((done) => fs.close(this.#directoryHandle, done));
   }
 
+  /** Gives the directory another name, which is durable on return; only `close` follows. */
+  moveTo(directory: string): void {
+    fs.renameSync(this.#directory, directory);
+    syncParents(directory);
+  }
+
   #path(name: string): string {
     return path.join(this.#directory, name);
   }

@@ -2,7 +2,6 @@
  * A whole broker inside this process: directory, lock, log, rules, listening socket. It never ends
  * its host: `stopped` tells when it is over and why. The command line is a host like any other.
  */
-import path from 'node:path';
 import { Broker, type BrokerEnd } from '../broker/broker.ts';
 import type { RotFound } from '../broker/rot.ts';
 import { processRuntime } from '../broker/runtime.ts';
@@ -12,6 +11,7 @@ import { Disk } from '../log/disk.ts';
 import { FileLog, type FileLogOptions } from '../log/file-log.ts';
 import type { OpenReport } from '../log/log.ts';
 import { giveUpHalf } from '../log/reserve.ts';
+import { logDirectoryOf, refuseIfUnfinished } from './data-directory.ts';
 import { Listener } from './listener.ts';
 import { type Logger, silentLogger } from './logger.ts';
 
@@ -41,8 +41,6 @@ export interface RunningBroker {
 
 export const defaultHost = '127.0.0.1';
 export const defaultPort = 7070;
-/** The log's own directory, made with mode 0700, whatever the mode of the one around it. */
-const logDirectory = 'log';
 
 /**
  * Resolves when connections are accepted. Rejects with `SettingsError`, `LogDamagedError`,
@@ -56,8 +54,8 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const sizes = segmentBytes === undefined ? {} : { segmentBytes };
   const fileKept = (file: string, error: unknown) =>
     logger.warn({ file, error }, 'a file that is no longer needed cannot be removed');
-  const directory = path.join(dataDir, logDirectory);
-  const files = await takeDirectory(directory, { ...sizes, fileKept });
+  refuseIfUnfinished(dataDir);
+  const files = await takeDirectory(logDirectoryOf(dataDir), { ...sizes, fileKept });
   const rotFound: RotFound = ({ file, offset }, messages) =>
     logger.error(
       { file, offset, messages },

@@ -8,6 +8,7 @@ import { CHECKPOINT_NAME } from '../../log/checkpoint.ts';
 import { Disk } from '../../log/disk.ts';
 import { segmentNumber } from '../../log/segment.ts';
 import { Snapshot } from '../../log/snapshot.ts';
+import { logDirectoryOf, refuseIfUnfinished } from '../../server/data-directory.ts';
 import { resolve } from '../environment.ts';
 import { UsageError } from '../failure.ts';
 
@@ -15,9 +16,6 @@ export interface DirectoryFlags {
   readonly dataDir?: string;
   readonly json?: boolean;
 }
-
-/** The log has a directory of its own in the data directory. */
-const logName = 'log';
 
 const DATA_DIR = {
   variables: ['WONDERQ_DATA_DIR'],
@@ -36,17 +34,16 @@ export function dataDirOf(flags: DirectoryFlags): string {
   return resolve('data-dir', DATA_DIR, flags.dataDir).value;
 }
 
-export function logOf(dataDir: string): string {
-  return path.join(dataDir, logName);
-}
-
-/** Calls `use` with the log as it is now. */
+/** Calls `use` with the log as it is now. It may lie elsewhere while it is made. */
 export async function withSnapshot<T>(
   dataDir: string,
   use: (snapshot: Snapshot) => Promise<T>,
+  directory = logDirectoryOf(dataDir),
 ): Promise<T> {
-  const directory = logOf(dataDir);
-  if (!fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) throw noLog(dataDir);
+  if (!fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    refuseIfUnfinished(dataDir);
+    throw noLog(dataDir);
+  }
   const disk = new Disk(directory, 'read');
   try {
     const snapshot = await Snapshot.take(disk);
@@ -71,8 +68,8 @@ function noLog(dataDir: string): UsageError {
   return new UsageError(`there is no log in ${dataDir}; a broker started there would begin one`);
 }
 
-/** Names in `quarantine/`, if there is one. */
-export function quarantineOf(dataDir: string): string[] {
-  const directory = path.join(logOf(dataDir), 'quarantine');
-  return fs.existsSync(directory) ? fs.readdirSync(directory).sort() : [];
+/** Names in `quarantine/` of a log, if there is one. */
+export function quarantineOf(directory: string): string[] {
+  const quarantine = path.join(directory, 'quarantine');
+  return fs.existsSync(quarantine) ? fs.readdirSync(quarantine).sort() : [];
 }

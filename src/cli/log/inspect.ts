@@ -6,11 +6,11 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { type LogReading, type LogState, readLogState } from '../../broker/log-state.ts';
 import { processRuntime } from '../../broker/runtime.ts';
+import { logDirectoryOf } from '../../server/data-directory.ts';
 import { jsonLine, table, writeLine } from '../text.ts';
 import {
   type DirectoryFlags,
   dataDirOf,
-  logOf,
   quarantineOf,
   refuseIfEmpty,
   withDirectory,
@@ -63,9 +63,10 @@ type Report = ReturnType<typeof reportOf>;
 function reportOf(dataDir: string, read: LogState, walked: Map<number, Walked>) {
   const { findings } = read;
   const { checkpoint, torn, unused, chain, lastEpoch } = findings;
-  const sizeOf = (name: string) => fs.statSync(path.join(logOf(dataDir), name)).size;
-  const names = fs.readdirSync(logOf(dataDir)).filter((name) => name.startsWith('reserve-'));
-  const kept = quarantineOf(dataDir).map((name) => path.join('quarantine', name));
+  const directory = logDirectoryOf(dataDir);
+  const sizeOf = (name: string) => fs.statSync(path.join(directory, name)).size;
+  const names = fs.readdirSync(directory).filter((name) => name.startsWith('reserve-'));
+  const kept = quarantineOf(directory).map((name) => path.join('quarantine', name));
   return {
     dataDir,
     epoch: lastEpoch,

@@ -58,9 +58,9 @@ export async function repairDirectory(
 ): Promise<RepairResult> {
   return await withSnapshot(from, async (snapshot) => {
     await refuseIfEmpty(snapshot, from);
-    return await withNewLog(to, async (disk) => {
+    return await withNewLog(to, async (disk, directory) => {
       const report = await new Repair(snapshot, disk, { timeMsMax }).run();
-      return { ...report, repaired: await verdictOn(to) };
+      return { ...report, repaired: await verdictOn(to, directory) };
     });
   });
 }

@@ -3,10 +3,11 @@
  */
 import fs from 'node:fs';
 import type { Command } from 'commander';
+import { logDirectoryOf } from '../../server/data-directory.ts';
 import { UsageError } from '../failure.ts';
 import { jsonLine, writeLine } from '../text.ts';
 import { copyDirectory } from './copy.ts';
-import { type DirectoryFlags, dataDirOf, logOf, withDirectory } from './directory.ts';
+import { type DirectoryFlags, dataDirOf, withDirectory } from './directory.ts';
 import { describeVerdict } from './verify.ts';
 
 interface Flags extends DirectoryFlags {
@@ -29,7 +30,7 @@ async function restore(flags: Flags): Promise<void> {
 }
 
 function refuseIfUsed(dataDir: string): void {
-  const directory = logOf(dataDir);
+  const directory = logDirectoryOf(dataDir);
   if (!fs.existsSync(directory) || fs.readdirSync(directory).length === 0) return;
   throw new UsageError(`${directory} holds files already: nothing is restored over a log`);
 }

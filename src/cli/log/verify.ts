@@ -7,6 +7,8 @@ import { ClockError } from '../../broker/broker-time.ts';
 import { type LogState, readLogState } from '../../broker/log-state.ts';
 import { processRuntime } from '../../broker/runtime.ts';
 import { LogDamagedError } from '../../errors.ts';
+import type { Snapshot } from '../../log/snapshot.ts';
+import { logDirectoryOf, refuseIfUnfinished } from '../../server/data-directory.ts';
 import { counted, jsonLine, size, writeLine } from '../text.ts';
 import {
   type DirectoryFlags,
@@ -31,6 +33,7 @@ export type Verdict = Awaited<ReturnType<typeof verdictOn>>;
 async function verify(flags: DirectoryFlags): Promise<void> {
   const dataDir = dataDirOf(flags);
   try {
+    refuseIfUnfinished(dataDir);
     const verdict = await verdictOn(dataDir);
     await writeLine(flags.json ? jsonLine(verdict) : describeVerdict(verdict));
   } catch (error) {
@@ -41,9 +44,9 @@ async function verify(flags: DirectoryFlags): Promise<void> {
   }
 }
 
-/** Throws what a start there would throw. */
-export async function verdictOn(dataDir: string) {
-  return await withSnapshot(dataDir, async (snapshot) => {
+/** Throws what a start there would throw. The log may lie elsewhere while it is made. */
+export async function verdictOn(dataDir: string, directory = logDirectoryOf(dataDir)) {
+  const look = async (snapshot: Snapshot) => {
     const beganMs = performance.now();
     const read = await withProgress(snapshot, () => readLogState(snapshot, processRuntime));
     await refuseIfEmpty(snapshot, dataDir);
@@ -51,11 +54,12 @@ export async function verdictOn(dataDir: string) {
       intact: true,
       dataDir,
       ...figuresOf(read),
-      quarantine: quarantineOf(dataDir),
+      quarantine: quarantineOf(directory),
       growing: await snapshot.hasMovedOn(),
       tookMs: Math.round(performance.now() - beganMs),
     };
-  });
+  };
+  return await withSnapshot(dataDir, look, directory);
 }
 
 function figuresOf({ findings, segments, state }: LogState) {

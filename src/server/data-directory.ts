@@ -1,0 +1,31 @@
+/**
+ * What lies in a data directory: the log, in a directory of its own, and while a copy or a repair
+ * of a log is made there, what is whole of it so far.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { LogDamagedError } from '../errors.ts';
+
+const LOG = 'log';
+/** It becomes the log by its name, as a whole, once it is verified. */
+const UNFINISHED = 'log.part';
+
+export function logDirectoryOf(dataDir: string): string {
+  return path.join(dataDir, LOG);
+}
+
+export function unfinishedLogOf(dataDir: string): string {
+  return path.join(dataDir, UNFINISHED);
+}
+
+/**
+ * Where a copy or a repair is under way or was cut off, nothing may begin a log: it would be taken
+ * for the one that was to come.
+ */
+export function refuseIfUnfinished(dataDir: string): void {
+  if (!fs.existsSync(unfinishedLogOf(dataDir))) return;
+  const what =
+    'a backup, restore or repair that runs or was cut off; ' +
+    'if none is running, remove it and begin that again';
+  throw new LogDamagedError(UNFINISHED, 0, what);
+}
