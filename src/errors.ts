@@ -94,11 +94,20 @@ export class LogDamagedError extends Error {
   override readonly name = 'LogDamagedError';
   readonly file: string;
   readonly offset: number;
+  readonly what: string;
 
   constructor(file: string, offset: number, what: string) {
     super(`${file}, offset ${offset}: ${what}`);
     this.file = file;
     this.offset = offset;
+    this.what = what;
+  }
+}
+
+/** A file of the log is of a newer format: no repair leaves it out. */
+export class UnknownFormatError extends LogDamagedError {
+  constructor(file: string, versionOffset: number, version: number) {
+    super(file, versionOffset, `its format version ${version} is not known here`);
   }
 }
 

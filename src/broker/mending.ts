@@ -118,14 +118,14 @@ export class Mender {
 
   #returnBefore(number: number, ids: IdList): void {
     const queue = this.#state.queuesByNumber.get(number);
-    for (const id of listed(ids)) {
+    for (const id of ids.toArray()) {
       if (queue !== undefined && stateOf(queue, id) === IN_FLIGHT) this.#release(queue, id);
     }
   }
 
   #deliverBefore(number: number, dueMs: number, ids: IdList): void {
     const queue = this.#state.queuesByNumber.get(number);
-    for (const id of listed(ids)) {
+    for (const id of ids.toArray()) {
       const isMissing = queue?.locate(id) === true && stateOf(queue, id) !== IN_FLIGHT;
       if (isMissing) this.#deliver(queue!, id, 0, 0, dueMs);
     }
@@ -134,7 +134,7 @@ export class Mender {
   #extendLeased(number: number, dueMs: number, ids: IdList): void {
     const queue = this.#state.queuesByNumber.get(number);
     if (queue === undefined) return;
-    const all = listed(ids).filter((id) => queue.locate(id));
+    const all = ids.toArray().filter((id) => queue.locate(id));
     const leased = all.filter((id) => stateOf(queue, id) === IN_FLIGHT);
     if (leased.length === all.length) return;
     this.isReplaced = true;
@@ -214,10 +214,6 @@ export class Mender {
     for (const id of ids) this.#some.push(id);
     return this.#some;
   }
-}
-
-function listed(ids: IdList): number[] {
-  return Array.from(ids.values.subarray(0, ids.count));
 }
 
 /** 0 where there is no such message; afterwards the queue has it located. */

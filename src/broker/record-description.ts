@@ -120,7 +120,7 @@ function due(dueMs: number) {
 }
 
 function listed(ids: IdList): string[] {
-  return Array.from(ids.values.subarray(0, ids.count), String);
+  return ids.toArray().map(String);
 }
 
 function answer({ operation, refused, ...rest }: Omit<AnswerPart, 'position'>) {

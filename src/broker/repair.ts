@@ -27,6 +27,8 @@ import { RecordReader } from './record-reader.ts';
  */
 const idsLeftOut = 2 ** 32;
 
+const askAgainMs = 100;
+
 export type RepairReport = ReturnType<Repair['report']>;
 
 export interface RepairOptions {
@@ -64,11 +66,22 @@ export class Repair {
     this.#reader = new RecordReader(this.#state);
   }
 
-  /** On return the repaired log is durable and closed. */
+  /** On return the new log is durable and closed; where it fails, nothing is written any more. */
   async run(): Promise<RepairReport> {
     const salvaged = await this.#salvage.survey();
     const losses = lossesOf(salvaged);
-    await this.#begin(salvaged);
+    try {
+      await this.#begin(salvaged);
+      await this.#writeAgain(salvaged, losses);
+    } catch (error) {
+      await this.#log.close(error as Error);
+      throw error;
+    }
+    await this.#log.close();
+    return this.report(salvaged, losses);
+  }
+
+  async #writeAgain(salvaged: Salvaged, losses: Losses): Promise<void> {
     for (const { run, after } of losses.kept) {
       await this.#salvage.visit(
         run,
@@ -80,8 +93,6 @@ export class Repair {
     }
     this.#finish(salvaged, losses);
     await this.#caughtUp(0);
-    await this.#log.close();
-    return this.report(salvaged, losses);
   }
 
   /** A log of the epoch after the last one that is known. */
@@ -107,10 +118,20 @@ export class Repair {
   async #caughtUp(bytesMax: number): Promise<void> {
     while (this.#log.appended - this.#log.synced > bytesMax) {
       if (this.#failure !== undefined) throw this.#failure;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      // A log that has no descriptor for its next segment tells nothing, and waits to be asked.
+      this.#log.commit();
+      await this.#woken();
     }
+  }
+
+  #woken(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, askAgainMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #keep(chain: Readonly<ChainEnd>, batch: Parameters<VisitBatch>): void {
@@ -128,7 +149,10 @@ export class Repair {
     this.#log.commit();
   }
 
-  /** Writes a record again and lets it take effect where it now stands. */
+  /**
+   * Writes a record again and lets it take effect where it now stands. Each is marked by itself,
+   * since what is mended before them may not fit their batch: no start sees a part of the new log.
+   */
   #write(kind: number, version: number, buffer: Buffer, start: number, end: number): void {
     const log = this.#log;
     const offset = log.begin(kind, version, end - start);

@@ -18,7 +18,7 @@
  *         56     8  zeros
  */
 import { crc32 } from 'node:zlib';
-import { LogDamagedError } from '../errors.ts';
+import { LogDamagedError, UnknownFormatError } from '../errors.ts';
 import { createFile, removeLeftover, replaceFile } from './files.ts';
 import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
 import type { ChainEnd } from './scan.ts';
@@ -32,6 +32,7 @@ export const CHECKPOINT_LIFE = [14, 20] as const;
 const TEMPORARY_NAME = 'checkpoint.tmp';
 const MAGIC = Buffer.from('WONDERQC', 'latin1');
 const VERSION = 1;
+const VERSION_OFFSET = 12;
 
 export interface Checkpoint {
   isClean: boolean;
@@ -55,7 +56,7 @@ export function checkpointAt(
 export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
   const bytes = Buffer.alloc(CHECKPOINT_BYTES);
   MAGIC.copy(bytes);
-  bytes.writeUInt16BE(VERSION, 12);
+  bytes.writeUInt16BE(VERSION, VERSION_OFFSET);
   bytes[14] = checkpoint.isClean ? 1 : 0;
   bytes.writeUInt32BE(checkpoint.epoch, 16);
   bytes.writeUInt32BE(checkpoint.segment, 20);
@@ -73,10 +74,8 @@ export function decodeCheckpoint(bytes: Buffer): Checkpoint {
     bytes.subarray(0, MAGIC.length).equals(MAGIC) &&
     crc32(bytes.subarray(12)) === bytes.readUInt32BE(8);
   if (!isIntact) throw new LogDamagedError(CHECKPOINT_NAME, 0, 'its checksum is wrong');
-  const version = bytes.readUInt16BE(12);
-  if (version !== VERSION) {
-    throw new LogDamagedError(CHECKPOINT_NAME, 12, `unknown format version ${version}`);
-  }
+  const version = bytes.readUInt16BE(VERSION_OFFSET);
+  if (version !== VERSION) throw new UnknownFormatError(CHECKPOINT_NAME, VERSION_OFFSET, version);
   return {
     isClean: bytes[14] === 1,
     epoch: bytes.readUInt32BE(16),

@@ -4,7 +4,7 @@
  * the batches is told by `losses.ts`. A format that is not known here is refused all the same.
  */
 import assert from 'node:assert';
-import { LogDamagedError, UnknownRecordError } from '../errors.ts';
+import { LogDamagedError, UnknownFormatError, UnknownRecordError } from '../errors.ts';
 import { Block } from './block.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
@@ -14,6 +14,7 @@ import {
   FORMAT_VERSION,
   readUncheckedHeader,
   SEGMENT_HEADER_BYTES,
+  SEGMENT_VERSION_OFFSET,
   Segment,
   type SegmentHeader,
   segmentName,
@@ -181,8 +182,8 @@ export class Salvage {
         throw new LogDamagedError(segment.name, wholeUpTo(), error.message);
       }
       if (!(error instanceof LogDamagedError)) throw error;
-      const what = error.message.slice(error.message.indexOf(': ') + 2);
-      return { segment, chain, end: wholeUpTo(), searchFrom: error.offset, what };
+      const { offset: searchFrom, what } = error;
+      return { segment, chain, end: wholeUpTo(), searchFrom, what };
     }
   }
 
@@ -221,8 +222,9 @@ export class Salvage {
     try {
       return { checkpoint: await readCheckpoint(this.#storage), checkpointLost: undefined };
     } catch (error) {
-      if (!(error instanceof LogDamagedError) || error.offset !== 0) throw error;
-      return { checkpoint: undefined, checkpointLost: 'its checksum is wrong' };
+      const isDamage = error instanceof LogDamagedError && !(error instanceof UnknownFormatError);
+      if (!isDamage) throw error;
+      return { checkpoint: undefined, checkpointLost: error.what };
     }
   }
 }
@@ -242,7 +244,7 @@ async function headerOf(file: StorageFile, name: string): Promise<FoundHeader> {
   const header = decodeSegmentHeader(bytes.subarray(0, length));
   if (header !== undefined) {
     if (header.version === FORMAT_VERSION) return { header, isIntact: true };
-    throw new LogDamagedError(name, 12, `its format version ${header.version} is not known here`);
+    throw new UnknownFormatError(name, SEGMENT_VERSION_OFFSET, header.version);
   }
   if (segmentNumber(name) === 0 || length < SEGMENT_HEADER_BYTES) return none;
   const unchecked = { ...readUncheckedHeader(bytes), number: segmentNumber(name) };

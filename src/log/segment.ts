@@ -22,6 +22,7 @@ import type { StorageFile } from './storage.ts';
 export const SEGMENT_HEADER_BYTES = 64;
 const SEGMENT_MAGIC = Buffer.from('WONDERQ\n', 'latin1');
 export const FORMAT_VERSION = 1;
+export const SEGMENT_VERSION_OFFSET = 12;
 
 const NAME = /^[0-9]{10}\.wq$/;
 
@@ -45,7 +46,7 @@ export function segmentNumber(name: string): number {
 export function encodeSegmentHeader(header: Omit<SegmentHeader, 'version'>): Buffer {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
   SEGMENT_MAGIC.copy(bytes);
-  bytes.writeUInt16BE(FORMAT_VERSION, 12);
+  bytes.writeUInt16BE(FORMAT_VERSION, SEGMENT_VERSION_OFFSET);
   bytes.writeUInt32BE(header.number, 16);
   bytes.writeUInt32BE(header.epoch, 20);
   bytes.writeUInt32BE(header.salt, 24);
@@ -65,7 +66,7 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
 /** Of bytes that may be damaged. */
 export function readUncheckedHeader(bytes: Buffer): SegmentHeader {
   return {
-    version: bytes.readUInt16BE(12),
+    version: bytes.readUInt16BE(SEGMENT_VERSION_OFFSET),
     number: bytes.readUInt32BE(16),
     epoch: bytes.readUInt32BE(20),
     salt: bytes.readUInt32BE(24),

@@ -3,7 +3,7 @@
  * found. It changes nothing. A torn tail is a finding; every other damage is thrown: what follows
  * would otherwise be lost without a word.
  */
-import { LogDamagedError, UnknownRecordError } from '../errors.ts';
+import { LogDamagedError, UnknownFormatError, UnknownRecordError } from '../errors.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import type { VisitRecord } from './log.ts';
 import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
@@ -12,6 +12,7 @@ import {
   decodeSegmentHeader,
   FORMAT_VERSION,
   SEGMENT_HEADER_BYTES,
+  SEGMENT_VERSION_OFFSET,
   Segment,
   type SegmentHeader,
   segmentName,
@@ -168,7 +169,7 @@ export class Validation {
   #checkHeader(header: SegmentHeader, number: number): Segment {
     const name = segmentName(number);
     if (header.version !== FORMAT_VERSION) {
-      refuse(name, 12, `its format version ${header.version} is not known here`);
+      throw new UnknownFormatError(name, SEGMENT_VERSION_OFFSET, header.version);
     }
     if (header.number !== number) refuse(name, 16, `it is segment ${header.number} by its header`);
     if (header.epoch < this.#findings.lastEpoch) refuse(name, 20, 'its epoch goes back');

@@ -22,6 +22,11 @@ export class IdList {
     this.count = 0;
   }
 
+  /** For whoever reads the log, not for a turn of the broker. */
+  toArray(): number[] {
+    return Array.from(this.values.subarray(0, this.count));
+  }
+
   get isFull(): boolean {
     return this.count === this.values.length;
   }

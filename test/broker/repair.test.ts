@@ -10,6 +10,7 @@ import { readLogState } from '../../src/broker/log-state.ts';
 import { type Description, RecordDescriber } from '../../src/broker/record-description.ts';
 import { Repair, type RepairReport } from '../../src/broker/repair.ts';
 import { processRuntime } from '../../src/broker/runtime.ts';
+import { segmentName } from '../../src/log/segment.ts';
 import { Snapshot } from '../../src/log/snapshot.ts';
 import { writeAdminister, writeExtend, writeNack } from '../../src/protocol/requests.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
@@ -24,9 +25,11 @@ import {
 } from '../log/support/damage.ts';
 import { damages } from '../log/support/images.ts';
 import { sizes, smallLog } from '../log/support/small-log.ts';
+import { promptStorage } from '../log/support/storages.ts';
 import { viewOf } from '../queue/support/replayed.ts';
-import { SimulatedStorage } from '../simulation/storage.ts';
+import { SimulatedStorage, systemError } from '../simulation/storage.ts';
 import { seededRandom } from '../support/random.ts';
+import { rejects } from '../support/rejects.ts';
 import { Rig } from './support/rig.ts';
 
 const test = suite('repair');
@@ -302,6 +305,42 @@ test('no message gets an ID of one that is lost', async () => {
   assert.equal(report.missing, [gone]);
   const repairedFindings = (await stateOf(target.files())).findings;
   assert.ok(repairedFindings.chain.nextId > findings.chain.nextId + 2 ** 31);
+});
+
+/** Resolves when what was going to happen by itself has happened. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
+}
+
+test('where reading fails, nothing is written any more when it says so', async () => {
+  const files = storageWith(await smallLog('unclean'));
+  const source = await Snapshot.take(files);
+  const target = promptStorage();
+  const last = tailName(files.files());
+  // Not while it only looks: then there is nothing of the target yet.
+  files.fault = (what, name) =>
+    what === 'read' && name === last && target.counts.size > 0
+      ? systemError('EIO', what)
+      : undefined;
+  await rejects(new Repair(source, target, { sizes }).run(), { code: 'EIO' });
+  const asked = new Map(target.counts);
+  assert.ok(asked.get('append')! > 2);
+  await turns();
+  assert.equal(target.counts, asked);
+});
+
+test('without a descriptor for the next segment it waits for one', async () => {
+  const source = await Snapshot.take(storageWith(await smallLog('unclean')));
+  const target = storageWith(new Map());
+  let refused = 0;
+  target.fault = (what, name) => {
+    if (what !== 'open' || name !== segmentName(2) || refused === 4) return undefined;
+    refused += 1;
+    return systemError('EMFILE', what);
+  };
+  const report = await new Repair(source, target, { sizes }).run();
+  assert.equal([report.nothingLost, refused], [true, 4]);
+  await stateOf(target.files());
 });
 
 test('a log from ahead of the clock is set back, and its leases are given up', async () => {
