@@ -20,7 +20,7 @@ export interface Description {
 }
 
 const REASONS_SETTLED = ['', 'acked'];
-const REASONS_RETURNED = ['', 'nacked', 'released', 'lease ended', 'session lost'];
+export const RETURNED_NAMES = ['', 'nacked', 'released', 'lease ended', 'session lost'];
 const STATES = ['gone', 'ready', 'in flight', 'delayed', 'unreadable'];
 const kindNames = new Map<number, string>(
   Object.entries(RECORD).map(([name, kind]) => [kind, name]),
@@ -66,7 +66,7 @@ export class RecordDescriber {
       settled: (queue, reason, ids) =>
         say({ queue, reason: REASONS_SETTLED[reason], ids: listed(ids) }),
       returned: (queue, reason, dueMs, ids) =>
-        say({ queue, reason: REASONS_RETURNED[reason], ...due(dueMs), ids: listed(ids) }),
+        say({ queue, reason: RETURNED_NAMES[reason], ...due(dueMs), ids: listed(ids) }),
       extended: (queue, dueMs, ids) => say({ queue, dueMs, ids: listed(ids) }),
       unreadable: (queue, ids) => say({ queue, ids: listed(ids) }),
       sessionOpened: (session, key, name) => say({ session, key, name }),
@@ -100,11 +100,7 @@ export class RecordDescriber {
   }
 
   private message(buffer: Buffer, start: number, length: number) {
-    this.walker.reset(buffer, start, start + length);
-    const [body, contentType, headers] = decodePlain(this.walker, 'message') as [
-      Buffer,
-      ...unknown[],
-    ];
+    const [body, contentType, headers] = readMessage(this.walker, buffer, start, length);
     const isText = isUtf8(body);
     return {
       body: body.toString(isText ? 'utf8' : 'base64'),
@@ -113,6 +109,17 @@ export class RecordDescriber {
       ...(headers ? { headers } : {}),
     };
   }
+}
+
+/** Body, content type and headers. */
+export function readMessage(
+  walker: Walker,
+  buffer: Buffer,
+  start: number,
+  length: number,
+): [Buffer, ...unknown[]] {
+  walker.reset(buffer, start, start + length);
+  return decodePlain(walker, 'message') as [Buffer, ...unknown[]];
 }
 
 function due(dueMs: number) {

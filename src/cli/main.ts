@@ -15,6 +15,7 @@ import { addReceive } from './receive.ts';
 import { addServe } from './serve.ts';
 import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
+import { addTrace } from './trace.ts';
 
 const additions = [
   addServe,
@@ -24,6 +25,7 @@ const additions = [
   addConsume,
   addQueues,
   addStats,
+  addTrace,
   addLog,
   addBench,
 ];

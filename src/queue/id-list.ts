@@ -22,6 +22,11 @@ export class IdList {
     this.count = 0;
   }
 
+  /** -1 where it is not in the list. */
+  indexOf(id: number): number {
+    return this.values.subarray(0, this.count).indexOf(id);
+  }
+
   /** For whoever reads the log, not for a turn of the broker. */
   toArray(): number[] {
     return Array.from(this.values.subarray(0, this.count));

@@ -1,0 +1,140 @@
+/**
+ * What a trace makes of a log that lost its beginning: names and counts that are told later, and
+ * records of others that say nothing of the message.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { LogReading } from '../../src/broker/log-state.ts';
+import { RecordJournal } from '../../src/broker/record-journal.ts';
+import { Tracer } from '../../src/broker/trace.ts';
+import { ByteWriter } from '../../src/protocol/byte-writer.ts';
+import { writeMessage } from '../../src/protocol/requests.ts';
+import { IdList } from '../../src/queue/id-list.ts';
+import { RETURNED_EXPIRED, SETTLED_ACKED } from '../../src/queue/journal.ts';
+import { Queue } from '../../src/queue/queue.ts';
+import { Session } from '../../src/queue/session.ts';
+import { MemoryLog } from './support/memory-log.ts';
+
+const test = suite('trace of records');
+const id = 70;
+const queue = queueOf(3, 'orders');
+const other = queueOf(4, 'others');
+const session = new Session(9, 'ab'.repeat(16), 'worker');
+
+function queueOf(number: number, name: string): Queue {
+  const made = new Queue(name);
+  made.number = number;
+  return made;
+}
+
+function ids(...some: number[]): IdList {
+  const list = new IdList(some.length);
+  for (const one of some) list.push(one);
+  return list;
+}
+
+/** What is told of the message `id`. */
+function traceOf(write: (journal: RecordJournal) => void) {
+  const log = new MemoryLog(64 * 1024);
+  write(new RecordJournal(log.asLog()));
+  const tracer = new Tracer(id);
+  const reading = { segments: { newest: { number: 2 } }, chain: { timeMs: 1000, batch: 8 } };
+  log.visit(tracer.watch(reading as unknown as LogReading));
+  return tracer.result();
+}
+
+function writeCopy(journal: RecordJournal, copied: number, deliveryCount: number): void {
+  const writer = new ByteWriter();
+  writeMessage(writer, { body: Buffer.from('12345') });
+  const bytes = writer.take();
+  const counts = { deliveryCount, failureCount: 1, session: 0, token: 0, dueMs: 0 };
+  const known = { id: copied, priority: 0, producedMs: 5, length: bytes.length, state: 1 as const };
+  journal.copied(queue, { ...known, ...counts }, bytes, 0);
+}
+
+function writeEarly(journal: RecordJournal): void {
+  journal.delivered(queue, 9, 500, 2000, ids(71, id, 69));
+  journal.returned(queue, RETURNED_EXPIRED, 0, ids(69, id));
+  journal.extended(queue, 3000, ids(71));
+}
+
+const told = (steps: readonly object[]) =>
+  steps.map((step) => {
+    const { what, receipt, client, deliveryCount } = step as Record<string, unknown>;
+    return [what, receipt ?? client, deliveryCount];
+  });
+
+test('names and counts that come later hold for what was before', () => {
+  const { steps, ...rest } = traceOf((journal) => {
+    writeEarly(journal);
+    writeCopy(journal, 69, 8);
+    writeCopy(journal, id, 3);
+    journal.sessionOpened(session);
+    journal.queueSet(queue);
+    journal.delivered(queue, 0, 600, 2000, ids(id));
+    writeCopy(journal, id, 4);
+    journal.purged(other, 100);
+    journal.purged(queue, id - 1);
+    journal.settled(queue, SETTLED_ACKED, ids(id, 71));
+    journal.purged(queue, 100);
+    journal.queueDeleted(queue);
+  });
+  assert.equal(told(steps), [
+    ['delivered', '70-501', 3],
+    ['returned', undefined, 3],
+    ['copied', undefined, 3],
+    ['delivered', '70-600', 4],
+    ['copied', undefined, 4],
+    ['acked', undefined, 4],
+  ]);
+  const [first, , copy] = steps as unknown as Record<string, unknown>[];
+  assert.equal([first!.session, first!.client, first!.dueMs], [9, 'worker', 2000]);
+  assert.equal([copy!.bytes, copy!.segment, copy!.batch, copy!.timeMs], [5, 2, 8, 1000]);
+  assert.is(rest.queue, 'orders');
+  assert.equal([...rest.queues], ['orders']);
+  assert.ok(rest.oldest!.position <= (first!.position as number));
+});
+
+test('a count that no record tells is not made up', () => {
+  const { steps } = traceOf((journal) => {
+    writeEarly(journal);
+    journal.queueSet(queue);
+    journal.settled(queue, SETTLED_ACKED, ids(id));
+  });
+  assert.equal(told(steps), [
+    ['delivered', '70-501', undefined],
+    ['returned', undefined, undefined],
+    ['acked', undefined, undefined],
+  ]);
+});
+
+test('bytes that are unreadable are told, and not read from a copy', () => {
+  const { steps } = traceOf((journal) => {
+    journal.queueSet(queue);
+    journal.unreadable(queue, ids(71, id));
+    const counts = { deliveryCount: 2, failureCount: 0, session: 0, token: 0, dueMs: 0 };
+    const copy = { id, priority: 0, producedMs: 5, length: 0, state: 4 as const, ...counts };
+    journal.copied(queue, copy, Buffer.alloc(0), 0);
+  });
+  assert.equal(told(steps), [
+    ['unreadable', undefined, 2],
+    ['copied', undefined, 2],
+  ]);
+  assert.is('bytes' in steps[1]!, false);
+});
+
+test('what goes with its queue goes once', () => {
+  const { steps } = traceOf((journal) => {
+    journal.queueSet(queue);
+    writeCopy(journal, id, 0);
+    journal.queueDeleted(other);
+    journal.purged(queue, id);
+    journal.queueDeleted(queue);
+  });
+  assert.equal(told(steps), [
+    ['copied', undefined, 0],
+    ['purged', undefined, 0],
+  ]);
+});
+
+test.run();
