@@ -1,7 +1,7 @@
 // A built broker in a process of its own, over a directory that is removed at the end, for figures
 // that are taken by hand (docs/performance.md).
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -48,6 +48,17 @@ export class BrokerProcess {
   get residentBytes(): number {
     const status = readFileSync(`/proc/${this.#child!.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
+  }
+
+  /** `log verify` of its directory, as a process of its own. */
+  verify(): void {
+    const words = [main, 'log', 'verify', '--data-dir', this.#dataDir];
+    execFileSync(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+
+  segmentPaths(): string[] {
+    const names = [...this.segments().keys()].sort();
+    return names.map((name) => path.join(this.#dataDir, 'log', name));
   }
 
   /** The segments of the log, name to length in bytes; the reserve is not among them. */
