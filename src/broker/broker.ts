@@ -97,6 +97,7 @@ export class Broker {
     state.nextId = report.epoch === 1 ? highest : highest + limits.messageIdJump;
     state.nextToken = runtime.random48();
     core.startedMs = nowMs;
+    core.startPosition = log.appended;
     core.startReport = { ...report, tookMs: Math.round(runtime.monotonicMs() - beganMs) };
     log.listen(this.listener);
     this.readSpace();

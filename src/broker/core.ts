@@ -42,6 +42,8 @@ export class Core {
   readonly frame: Frame = { buffer: Buffer.alloc(0), start: 0, end: 0 };
   readonly connections = new Set<Connection>();
   startedMs = 0;
+  /** Where the log ended when it was read. */
+  startPosition = 0;
   startReport: object = {};
   compactedSegments = 0;
   compactedBytes = 0;

@@ -63,6 +63,7 @@ export function describeBroker(core: Core, withQueues: boolean, nowMs: number) {
       liveBytes: Math.max(0, space.liveBytes),
       freeBytes: space.freeBytes,
       reserveHalves: space.reserveHalves,
+      appendedBytes: log.appended - core.startPosition,
       unsyncedBytes: log.appended - log.synced,
       compactedSegments: core.compactedSegments,
       compactedBytes: core.compactedBytes,
