@@ -20,6 +20,7 @@ import { leave, unblock } from './execute-session.ts';
 import { Fetches } from './fetches.ts';
 import { Intake } from './intake.ts';
 import { look } from './liveness.ts';
+import { Reads } from './reads.ts';
 import { RecordReader } from './record-reader.ts';
 import { Rot, type RotFound } from './rot.ts';
 import type { Runtime } from './runtime.ts';
@@ -27,6 +28,8 @@ import type { BrokerSettings } from './settings.ts';
 
 /** How often connections are looked at, and whether to compact is asked at least. */
 const sweepMs = 1000;
+/** A read for which no file descriptor was left is tried again after this. */
+const descriptorRetryMs = 100;
 /** Whether to compact is asked at most this often. */
 const compactionCheckMs = 100;
 
@@ -65,16 +68,16 @@ export class Broker {
   constructor(log: Log, runtime: Runtime, options: BrokerOptions) {
     this.log = log;
     this.runtime = runtime;
-    this.fetches = new Fetches(log, {
+    const reads = new Reads(log, (error) => this.rot.found(error), this.later);
+    this.fetches = new Fetches(log, reads, {
       mayGoOn: (queue) => this.serveAgain(queue),
-      rotted: (error) => this.rot.found(error),
       failed: this.failed,
     });
     this.core = new Core(log, options.settings, this.fetches);
     this.intake = new Intake(this.core);
     const nextTurn = () => this.nextTurn();
     this.rot = new Rot(this.core, nextTurn, options.rotFound ?? (() => {}));
-    this.compaction = new Compaction(this.core, this.rot, nextTurn, this.failed);
+    this.compaction = new Compaction(this.core, this.rot, reads, nextTurn, this.failed);
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
@@ -224,6 +227,11 @@ export class Broker {
       this.turnWaiters.push(resolve);
     });
   }
+
+  private readonly later = (): Promise<void> =>
+    new Promise((resolve) => {
+      this.runtime.after(descriptorRetryMs, resolve);
+    });
 
   private turn(): void {
     this.isTurnDue = false;

@@ -3,7 +3,6 @@
  * while traffic goes on, and when that is durable the segment goes. One segment at a time, oldest
  * first, so that an acknowledgement can never go before the message that it settled.
  */
-import { BlockDamagedError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { CachedRange, SegmentInfo } from '../log/log.ts';
 import { IdList } from '../queue/id-list.ts';
@@ -12,6 +11,7 @@ import { type MessageSnapshot, Survey, snapshotLocated } from '../queue/relocate
 import { move } from '../queue/replay.ts';
 import type { Session } from '../queue/session.ts';
 import type { Core } from './core.ts';
+import type { Reads } from './reads.ts';
 import type { Rot } from './rot.ts';
 
 /** The oldest segment goes whatever else holds when less than this of it is live. */
@@ -38,6 +38,7 @@ const noBytes: CachedRange = { buffer: Buffer.alloc(0), address: 0 };
 export class Compaction {
   private readonly core: Core;
   private readonly rot: Rot;
+  private readonly reads: Reads;
   private readonly nextTurn: () => Promise<void>;
   private readonly failed: (error: unknown) => void;
   private readonly ids = new IdList(limits.sliceMessagesMax);
@@ -48,11 +49,13 @@ export class Compaction {
   constructor(
     core: Core,
     rot: Rot,
+    reads: Reads,
     nextTurn: () => Promise<void>,
     failed: (error: unknown) => void,
   ) {
     this.core = core;
     this.rot = rot;
+    this.reads = reads;
     this.nextTurn = nextTurn;
     this.failed = failed;
   }
@@ -124,20 +127,11 @@ export class Compaction {
           break;
         }
         this.mark();
-        await this.read(position, length);
+        await this.reads.read(position, length);
+        // What is copied outside of a turn could come after the end of the broker.
+        await this.nextTurn();
       }
     }
-  }
-
-  /** On return the broker has a turn: what is copied outside of one could come after its end. */
-  private async read(position: number, length: number): Promise<void> {
-    try {
-      await this.core.log.read(position, length);
-    } catch (error) {
-      if (!(error instanceof BlockDamagedError)) throw error;
-      await this.rot.found(error);
-    }
-    await this.nextTurn();
   }
 
   private needsCopy(queue: Queue, id: number, boundary: number): boolean {

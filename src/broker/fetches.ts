@@ -2,10 +2,10 @@
  * Bodies that must be read from the log before they can be delivered: a few reads at a time, in the
  * order asked for. Nothing is leased while it waits, so that no lease runs down behind a slow disk.
  */
-import { BlockDamagedError } from '../errors.ts';
 import type { Log } from '../log/log.ts';
 import type { Bodies } from '../queue/journal.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { Reads } from './reads.ts';
 
 /**
  * Each read brings up to 1 MiB into a cache of 16 MiB: what was read is still there when it is
@@ -16,21 +16,21 @@ const readsMax = 8;
 export interface FetchListener {
   /** A queue's body is in memory, or it may ask for it again. */
   mayGoOn(queue: Queue): void;
-  /** A body rotted. Resolves when no message waits for it any more. */
-  rotted(error: BlockDamagedError): Promise<void>;
   /** A read failed. */
   failed(error: unknown): void;
 }
 
 export class Fetches implements Bodies {
   private readonly log: Log;
+  private readonly reads: Reads;
   private readonly listener: FetchListener;
   /** By the time it is their turn another message may be the next one. */
   private readonly waiting: Queue[] = [];
   private running = 0;
 
-  constructor(log: Log, listener: FetchListener) {
+  constructor(log: Log, reads: Reads, listener: FetchListener) {
     this.log = log;
+    this.reads = reads;
     this.listener = listener;
   }
 
@@ -44,7 +44,7 @@ export class Fetches implements Bodies {
       return;
     }
     this.running += 1;
-    this.read(position, length).then(() => this.finish(queue), this.listener.failed);
+    this.reads.read(position, length).then(() => this.finish(queue), this.listener.failed);
   }
 
   /**
@@ -53,15 +53,6 @@ export class Fetches implements Bodies {
   wake(): void {
     for (let room = readsMax - this.running; room > 0 && this.waiting.length > 0; room -= 1) {
       this.listener.mayGoOn(this.waiting.shift()!);
-    }
-  }
-
-  private async read(position: number, length: number): Promise<void> {
-    try {
-      await this.log.read(position, length);
-    } catch (error) {
-      if (!(error instanceof BlockDamagedError)) throw error;
-      await this.listener.rotted(error);
     }
   }
 

@@ -27,6 +27,8 @@ import {
 } from './msgpack.ts';
 
 const BYTES_MIN = 4 * 1024;
+/** Of a writer in which nothing was written yet: there may be very many of them. */
+const NO_BYTES = Buffer.alloc(0);
 const PREFIX_BYTES = 4;
 const TWO_32 = 2 ** 32;
 /** A call to copy costs more than a loop for fewer bytes than this. */
@@ -37,12 +39,13 @@ const HEADER_BYTES_MAX = 9;
 const UTF8_BYTES_PER_UNIT = 3;
 
 export class ByteWriter {
-  buffer: Buffer;
+  buffer = NO_BYTES;
   /** Bytes written: the next one goes to `buffer[at]`. */
   at = 0;
 
-  constructor(bytes: number = BYTES_MIN) {
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(bytes, HEADER_BYTES_MAX));
+  /** `bytes`: room for so many from the beginning. */
+  constructor(bytes = 0) {
+    if (bytes > 0) this.buffer = Buffer.allocUnsafeSlow(bytes);
   }
 
   /** What was written, in place: it holds until the writer is used again. */
@@ -53,7 +56,7 @@ export class ByteWriter {
   /** Gives the buffer away, as to a socket that still reads it, and starts a new one. */
   take(): Buffer {
     const written = this.written();
-    this.buffer = Buffer.allocUnsafeSlow(BYTES_MIN);
+    this.buffer = NO_BYTES;
     this.at = 0;
     return written;
   }
@@ -66,13 +69,14 @@ export class ByteWriter {
   /** Gives up the memory it grew to; nothing may be in it. */
   shrink(): void {
     assert(this.at === 0, 'what shrinks is empty');
-    if (this.buffer.length > BYTES_MIN) this.take();
+    this.buffer = NO_BYTES;
   }
 
   /** Makes room for `bytes` more. */
   ensure(bytes: number): void {
     if (this.at + bytes <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.at + bytes));
+    const enough = this.at + bytes;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2 || BYTES_MIN, enough));
     this.buffer.copy(larger, 0, 0, this.at);
     this.buffer = larger;
   }

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { LogDamagedError } from '../errors.ts';
+import { LogDamagedError, SettingsError } from '../errors.ts';
 
 const LOG = 'log';
 /** It becomes the log by its name, as a whole, once it is verified. */
@@ -28,4 +28,17 @@ export function refuseIfUnfinished(dataDir: string): void {
     'a backup, restore or repair that runs or was cut off; ' +
     'if none is running, remove it and begin that again';
   throw new LogDamagedError(UNFINISHED, 0, what);
+}
+
+/** What others may write to they may change unseen: checksums are no signatures. */
+export async function refuseIfWritableByOthers(directory: string): Promise<void> {
+  const { mode } = await fs.promises.stat(directory);
+  if ((mode & 0o022) === 0) return;
+  const shown = (mode & 0o777).toString(8);
+  throw new SettingsError(`${directory} may be written by others (mode ${shown}): chmod 700 it`);
+}
+
+/** Messages are in it. */
+export function isReadableByOthers(directory: string): boolean {
+  return (fs.statSync(directory).mode & 0o055) !== 0;
 }

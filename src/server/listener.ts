@@ -6,6 +6,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Connection } from '../broker/connection.ts';
 import { limits } from '../limits.ts';
 import type { Logger } from './logger.ts';
+import { descriptorsMax, Places, placesFor } from './places.ts';
 import { SocketTransport } from './socket-transport.ts';
 
 export class Listener {
@@ -13,13 +14,17 @@ export class Listener {
   private readonly logger: Logger;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
+  private readonly places: Places;
+  private refused = 0;
 
   constructor(broker: Broker, logger: Logger) {
     this.broker = broker;
     this.logger = logger;
     this.server = createServer({ allowHalfOpen: false }, (socket) => this.accept(socket));
-    this.server.maxConnections = limits.connectionsMax;
-    this.server.on('drop', () => logger.warn('a connection was refused: too many are open'));
+    const count = placesFor(descriptorsMax());
+    this.places = new Places(count);
+    this.server.maxConnections = count;
+    this.server.on('drop', () => this.tellRefused());
   }
 
   /** Resolves with the port when connections are accepted; rejects if the address cannot be had. */
@@ -53,8 +58,20 @@ export class Listener {
     clearTimeout(cutOff);
   }
 
+  private tellRefused(): void {
+    this.refused += 1;
+    if (!isWorthTelling(this.refused)) return;
+    this.logger.warn({ refused: this.refused }, 'connections were refused: too many are open');
+  }
+
   private accept(socket: Socket): void {
-    const { broker } = this;
+    const { broker, places } = this;
+    const address = socket.remoteAddress ?? '';
+    if (!places.take(address)) {
+      socket.destroy();
+      this.tellRefused();
+      return;
+    }
     this.sockets.add(socket);
     const connection: Connection = broker.connect(new SocketTransport(socket));
     socket.on('data', (bytes: Buffer) => broker.receive(connection, bytes));
@@ -63,9 +80,15 @@ export class Listener {
     socket.on('error', (error) => this.logger.debug({ error }, 'a socket failed'));
     socket.on('close', () => {
       this.sockets.delete(socket);
+      places.leave(address);
       broker.disconnect(connection);
     });
   }
+}
+
+/** Told each time that there are twice as many: a flood of them fills no disk. */
+function isWorthTelling(count: number): boolean {
+  return Number.isInteger(Math.log2(count));
 }
 
 function closed(socket: Socket): Promise<void> {

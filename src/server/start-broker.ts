@@ -11,7 +11,13 @@ import { Disk } from '../log/disk.ts';
 import { FileLog, type FileLogOptions } from '../log/file-log.ts';
 import type { OpenReport } from '../log/log.ts';
 import { giveUpHalf } from '../log/reserve.ts';
-import { logDirectoryOf, refuseIfUnfinished } from './data-directory.ts';
+import {
+  isReadableByOthers,
+  logDirectoryOf,
+  refuseIfUnfinished,
+  refuseIfWritableByOthers,
+} from './data-directory.ts';
+import { doubtAbout } from './file-system.ts';
 import { Listener } from './listener.ts';
 import { type Logger, silentLogger } from './logger.ts';
 
@@ -55,7 +61,9 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const fileKept = (file: string, error: unknown) =>
     logger.warn({ file, error }, 'a file that is no longer needed cannot be removed');
   refuseIfUnfinished(dataDir);
-  const files = await takeDirectory(logDirectoryOf(dataDir), { ...sizes, fileKept });
+  const directory = logDirectoryOf(dataDir);
+  const files = await takeDirectory(directory, { ...sizes, fileKept });
+  tellDoubts(logger, directory);
   const rotFound: RotFound = ({ file, offset }, messages) =>
     logger.error(
       { file, offset, messages },
@@ -93,6 +101,7 @@ interface Files {
 /** On return the directory is there and nobody else has it; the log was not looked at. */
 async function takeDirectory(directory: string, options: FileLogOptions): Promise<Files> {
   const disk = new Disk(directory);
+  await orElse(refuseIfWritableByOthers(directory), () => disk.close());
   const makeRoom = () => giveUpHalf(disk);
   const lock = await orElse(DirectoryLock.acquire(directory, makeRoom), () => disk.close());
   const log = new FileLog(disk, { ...options, fence: () => lock.isOurs() });
@@ -133,6 +142,12 @@ async function orElse<T>(attempt: Promise<T>, cleanUp: () => Promise<unknown>): 
     await cleanUp();
     throw error;
   }
+}
+
+function tellDoubts(logger: Logger, directory: string): void {
+  const doubt = doubtAbout(directory);
+  if (doubt !== undefined) logger.warn({ directory }, doubt);
+  if (isReadableByOthers(directory)) logger.warn({ directory }, 'others may read the log');
 }
 
 function tellReport(logger: Logger, report: OpenReport): void {

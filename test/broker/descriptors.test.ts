@@ -55,4 +55,27 @@ test('a stop does not wait for one, and says why', async () => {
   assert.is(rig.inside.state.required('q').live, confirmed);
 });
 
+test('a body for which none is left is read when there is one again', async () => {
+  const rig = new Rig({ log: { ...log, tailCacheBytes: 4096, readCacheBytes: 4096 } });
+  await rig.start();
+  const wire = rig.connect();
+  await wire.answer(wire.hello());
+  for (let made = 0; made < 12; made += 1) {
+    await wire.answer(wire.produce({ queue: 'q' }, `${made}:${body}`));
+  }
+  let asked = 0;
+  rig.storage.fault = (operation, name) => {
+    if (operation !== 'open' || name !== '0000000001.wq') return undefined;
+    asked += 1;
+    return systemError('EMFILE', operation);
+  };
+  const receive = wire.receive({ queues: ['q'] });
+  await rig.run(2000);
+  assert.ok(asked > 5 && asked < 50, `it asked ${asked} times`);
+  assert.is(rig.end, undefined);
+  rig.storage.fault = () => undefined;
+  const { deliveries } = await wire.answer(receive);
+  assert.match(deliveries[0]!.body, /^0:/);
+});
+
 test.run();

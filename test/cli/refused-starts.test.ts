@@ -101,6 +101,12 @@ const cases: readonly Case[] = [
     prepare: (dataDir) => fs.renameSync(segments(dataDir)[1]!, join(logOf(dataDir), 'old.wq')),
   },
   {
+    title: 'E24: a directory that others may write',
+    code: 64,
+    why: /may be written by others \(mode 770\): chmod 700 it/,
+    prepare: (dataDir) => fs.chmodSync(logOf(dataDir), 0o770),
+  },
+  {
     title: 'a file where the directory should be',
     code: 74,
     why: /EEXIST|ENOTDIR/,

@@ -1,5 +1,5 @@
 // `wonderq serve` as a process, in what can happen to it: kills, failing disks, damaged logs, a
-// directory that somebody else has, clocks. Rows E1, E4, E6 to E15, E20 and E21 of
+// directory that somebody else has, clocks. Rows E1, E4, E6 to E15, E19 to E21 and E24 of
 // docs/reliability.md.
 // limit: 180 s
 
@@ -238,6 +238,31 @@ for (const [title, call] of [
     assert.is(first!.text(), 'first');
   });
 }
+
+check('E24: it says when others may read its log', async (dataDir, start) => {
+  await servedOnce(start, dataDir, 'SIGTERM');
+  fs.chmodSync(logOf(dataDir), 0o750);
+  const broker = serve(start, dataDir);
+  await clientOf(broker);
+  assert.match(broker.stderr, 'others may read the log');
+});
+
+check('E19: it says when its log is in memory', async (_dataDir, start) => {
+  const memory = '/dev/shm';
+  if (!fs.existsSync(memory)) {
+    console.log('not run: E19, as there is no memory file system at /dev/shm');
+    return;
+  }
+  const dataDir = fs.mkdtempSync(join(memory, 'wonderq-test-'));
+  try {
+    const broker = serve(start, dataDir);
+    await clientOf(broker);
+    assert.match(broker.stderr, 'the log is in memory');
+    await broker.end('SIGTERM');
+  } finally {
+    fs.rmSync(dataDir, { recursive: true });
+  }
+});
 
 check(
   'E20, E21: a second one is told who is there, a killed one is not',
