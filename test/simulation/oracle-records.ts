@@ -135,7 +135,8 @@ export interface OracleCounts {
   confirmationsAtWrite: number;
   refused: number;
   unknown: number;
-  unknownArrived: number;
+  /** Not confirmed, and delivered all the same. */
+  recovered: number;
   deliveries: number;
   redeliveries: number;
   acks: number;
@@ -161,7 +162,7 @@ export function emptyOracleCounts(): OracleCounts {
     confirmationsAtWrite: 0,
     refused: 0,
     unknown: 0,
-    unknownArrived: 0,
+    recovered: 0,
     deliveries: 0,
     redeliveries: 0,
     acks: 0,

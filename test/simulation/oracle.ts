@@ -268,7 +268,7 @@ export class Oracle {
     for (const message of this.history.messages.values()) {
       const { confirmed, gone, leases } = message;
       if (confirmed === undefined) {
-        if (leases.length > 0) this.history.counts.unknownArrived += 1;
+        if (leases.length > 0) this.history.counts.recovered += 1;
         continue;
       }
       if (gone !== undefined || message.purgedMs !== undefined) continue;
