@@ -6,7 +6,7 @@
  */
 import type { BlockDamagedError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { Log, LogListener, OpenReport } from '../log/log.ts';
+import type { Log, LogListener } from '../log/log.ts';
 import { dispatch, removeTaker } from '../queue/deliver.ts';
 import { expire, nextDueMs } from '../queue/expire.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -25,6 +25,7 @@ import { RecordReader } from './record-reader.ts';
 import { Rot, type RotFound } from './rot.ts';
 import type { Runtime } from './runtime.ts';
 import type { BrokerSettings } from './settings.ts';
+import { type StartReport, startReportOf } from './start-report.ts';
 
 /** How often connections are looked at, and whether to compact is asked at least. */
 const sweepMs = 1000;
@@ -87,21 +88,23 @@ export class Broker {
    * Replays the log and makes ready for connections. On return the start itself is durable. Throws
    * what the log's `open` throws, how the log ended if it did so meanwhile, and `ClockError`.
    */
-  async start(): Promise<OpenReport> {
+  async start(): Promise<StartReport> {
     const { core, log, runtime } = this;
     const { state } = core;
     const beganMs = runtime.monotonicMs();
     const reader = new RecordReader(state);
-    const report = await log.open((...record) => reader.apply(...record));
-    core.time = new BrokerTime(runtime, report.stamp.timeMs);
+    const opened = await log.open((...record) => reader.apply(...record));
+    core.time = new BrokerTime(runtime, opened.stamp.timeMs);
     const nowMs = core.time.now();
     endReplay(state, nowMs);
-    const highest = Math.max(state.nextId, report.stamp.nextId);
-    state.nextId = report.epoch === 1 ? highest : highest + limits.messageIdJump;
+    const highest = Math.max(state.nextId, opened.stamp.nextId);
+    state.nextId = opened.epoch === 1 ? highest : highest + limits.messageIdJump;
     state.nextToken = runtime.random48();
     core.startedMs = nowMs;
     core.startPosition = log.appended;
-    core.startReport = { ...report, tookMs: Math.round(runtime.monotonicMs() - beganMs) };
+    const tookMs = Math.round(runtime.monotonicMs() - beganMs);
+    const report = startReportOf(opened, state, tookMs);
+    core.startReport = report;
     log.listen(this.listener);
     this.readSpace();
     core.journal.started(state.nextToken);

@@ -18,6 +18,7 @@ import { Gate } from './gate.ts';
 import { ConnectionOutlet } from './outlet.ts';
 import { RecordJournal } from './record-journal.ts';
 import type { BrokerSettings } from './settings.ts';
+import type { StartReport } from './start-report.ts';
 
 interface Frame {
   buffer: Buffer;
@@ -44,7 +45,7 @@ export class Core {
   startedMs = 0;
   /** Where the log ended when it was read. */
   startPosition = 0;
-  startReport: object = {};
+  startReport: StartReport | undefined;
   compactedSegments = 0;
   compactedBytes = 0;
   /** Found since the start. */

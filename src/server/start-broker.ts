@@ -6,10 +6,10 @@ import { Broker, type BrokerEnd } from '../broker/broker.ts';
 import type { RotFound } from '../broker/rot.ts';
 import { processRuntime } from '../broker/runtime.ts';
 import { type BrokerSettings, checkSettings, defaultSettings } from '../broker/settings.ts';
+import type { StartReport } from '../broker/start-report.ts';
 import { DirectoryLock } from '../log/directory-lock.ts';
 import { Disk } from '../log/disk.ts';
 import { FileLog, type FileLogOptions } from '../log/file-log.ts';
-import type { OpenReport } from '../log/log.ts';
 import { giveUpHalf } from '../log/reserve.ts';
 import {
   isReadableByOthers,
@@ -38,7 +38,7 @@ export interface RunningBroker {
   readonly host: string;
   readonly port: number;
   /** What the start found in the log. */
-  readonly report: OpenReport;
+  readonly report: StartReport;
   /** Resolves when the broker is over, however it ended; never rejects. */
   readonly stopped: Promise<BrokerEnd>;
   /** Makes durable and tells what was executed, then ends. Leases stay as they are. */
@@ -150,7 +150,7 @@ function tellDoubts(logger: Logger, directory: string): void {
   if (isReadableByOthers(directory)) logger.warn({ directory }, 'others may read the log');
 }
 
-function tellReport(logger: Logger, report: OpenReport): void {
+function tellReport(logger: Logger, report: StartReport): void {
   const { bytesCut, cutFile } = report;
   logger.info({ report }, 'the log is read');
   if (bytesCut === 0) return;

@@ -56,6 +56,20 @@ test('IDs jump with each start but the first', async () => {
   assert.is(await produced(), 3 + 2 * limits.messageIdJump);
 });
 
+test('a start tells what it brought back, and how long that took', async () => {
+  const rig = new Rig();
+  assert.is((await rig.start()).messages, 0);
+  const wire = rig.connect();
+  wire.hello({ session: Buffer.alloc(16, 3) });
+  await wire.answer(wire.produce({ queue: 'q' }, 'a', 'b', 'c'));
+  await wire.answer(wire.receive({ queues: ['q'], messagesMax: 2, detached: false }));
+  const report = await rig.restart('power');
+  const { messages, leases, sessions, records, bytesCut } = report;
+  assert.equal({ messages, leases, sessions }, { messages: 3, leases: 2, sessions: 1 });
+  assert.ok(records > 3 && bytesCut === 0 && report.tookMs >= 0);
+  assert.equal(rig.inside.startReport, report);
+});
+
 test('a kill during the start loses nothing, however often', async () => {
   const rig = new Rig();
   await rig.start();

@@ -4,8 +4,9 @@
  */
 import { Broker, type BrokerEnd } from '../../../src/broker/broker.ts';
 import { type BrokerSettings, defaultSettings } from '../../../src/broker/settings.ts';
+import type { StartReport } from '../../../src/broker/start-report.ts';
 import { FileLog, type FileLogOptions } from '../../../src/log/file-log.ts';
-import type { LogSpace, OpenReport } from '../../../src/log/log.ts';
+import type { LogSpace } from '../../../src/log/log.ts';
 import { insideOf } from '../../simulation/inside.ts';
 import { Scheduler } from '../../simulation/scheduler.ts';
 import { type Operation, SimulatedStorage } from '../../simulation/storage.ts';
@@ -54,12 +55,12 @@ export class Rig {
     return this.log.space();
   }
 
-  async start(): Promise<OpenReport> {
+  async start(): Promise<StartReport> {
     return await this.wait(this.begin());
   }
 
   /** Begins a life without waiting for it. */
-  begin(): Promise<OpenReport> {
+  begin(): Promise<StartReport> {
     this.life += 1;
     const { scheduler, life, options } = this;
     this.end = undefined;
@@ -87,7 +88,7 @@ export class Rig {
   }
 
   /** The process dies, or the power goes, and the next life is begun. */
-  async restart(how: 'kill' | 'power'): Promise<OpenReport> {
+  async restart(how: 'kill' | 'power'): Promise<StartReport> {
     this.life += 1;
     for (const wire of this.wires) wire.isOver = true;
     this.wires.clear();
