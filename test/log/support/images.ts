@@ -108,7 +108,7 @@ function* strays(files: Files): Generator<Image> {
 /** Every kind of damage by its name, with all images of it. */
 export const damages: Readonly<Record<string, (files: Files) => Iterable<Image>>> = {
   'every truncation': truncations,
-  'every flipped bit': flips,
+  'flipped bits': flips,
   'every zeroed sector': (files) => zeroes(files, SECTOR_BYTES),
   'every zeroed piece': (files) => zeroes(files, PIECE_BYTES),
   'every missing file': missing,

@@ -86,11 +86,32 @@ export async function smallLog(stop: Stop): Promise<Files> {
     const isNew = () => rig.log.segments().at(-1)!.firstPosition > firstPosition;
     while (!isNew()) await wire.answer(wire.produce({ queue: 'used' }, text(202)));
   }
+  return await ended(rig, stop);
+}
+
+async function ended(rig: Rig, stop: Stop): Promise<Files> {
   await rig.run(50);
   if (stop !== 'clean') return rig.storage.files();
   rig.broker.stop();
   await rig.until(() => rig.end !== undefined);
   return rig.storage.files();
+}
+
+/** So small that every bit of it can be flipped: two lives, of which each left a segment. */
+export async function leastLog(stop: Stop): Promise<Files> {
+  const rig = new Rig({ log: sizes });
+  for (const life of [1, 2]) {
+    await (life === 1 ? rig.start() : rig.restart('kill'));
+    const wire = rig.connect();
+    await wire.answer(wire.hello({ session: Buffer.alloc(16, life) }));
+    for (const number of [5, 12]) {
+      await wire.answer(wire.produce({ queue: 'used' }, text(number), text(number + 1)));
+    }
+    const asked = { queues: ['used'], messagesMax: 2, visibilityMs: 600_000, detached: false };
+    const { deliveries } = await wire.answer(wire.receive(asked));
+    await wire.answer(wire.ack('used', ...deliveries.slice(0, 1)));
+  }
+  return await ended(rig, stop);
 }
 
 export interface Found {
