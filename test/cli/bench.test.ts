@@ -6,14 +6,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { main, serve, urlOf, wonderq } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
-import { run, withProcesses } from '../support/processes.ts';
+import { withProcesses } from '../support/processes.ts';
 import { withTemporary } from '../support/temporary.ts';
 
-const main = ['--import', 'tsx', join(import.meta.dirname, '../../src/cli/main.ts')];
 const small = ['--seconds', '1', '--connections', '2', '--in-flight', '10', '--json'];
-
-const wonderq = (...words: string[]) => run(process.execPath, [...main, ...words]);
 
 test('a broker of its own is measured, and goes with its log', () =>
   withTemporary(async (directory) => {
@@ -38,14 +36,12 @@ test('a broker of its own is measured, and goes with its log', () =>
 test('a broker that runs is measured in a queue that goes afterwards', () =>
   withTemporary((directory) =>
     withProcesses(async (start) => {
-      const serve = ['serve', '--port', '0', '--data-dir', directory];
-      const broker = start(process.execPath, [...main, ...serve]);
-      const [, url] = await broker.line(/^listening on (wonderq:.*)$/, { deadlineMs: 30_000 });
-      const bench = ['bench', 'cycle', ...small, '--dir', directory, '--url', url!];
+      const url = await urlOf(serve(start, directory));
+      const bench = ['bench', 'cycle', ...small, '--dir', directory, '--url', url];
       const { code, stdout, stderr } = await wonderq(...bench);
       assert.is(code, 0, stderr);
       assert.is(JSON.parse(stdout).broker, url);
-      const stats = await wonderq('stats', '--json', '--url', url!);
+      const stats = await wonderq('stats', '--json', '--url', url);
       assert.equal(JSON.parse(stats.stdout).queues, []);
     }),
   ));

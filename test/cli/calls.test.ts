@@ -2,23 +2,21 @@
  * Commands against a broker that answers as the test says: what is refused is told on standard
  * error and in the exit code.
  */
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DURABILITY } from '../../src/protocol/operations.ts';
 import { type FakeBroker, withBroker } from '../client/support/fake-broker.ts';
-import { run } from '../support/processes.ts';
+import { wonderq } from '../support/broker.ts';
 
 const test = suite('calls of the command line');
-const main = ['--import', 'tsx', join(import.meta.dirname, '../../src/cli/main.ts')];
 
-const wonderq = (broker: FakeBroker, ...words: string[]) =>
-  run(process.execPath, [...main, ...words, '--url', broker.url]);
+const wonderqOf = (broker: FakeBroker, ...words: string[]) =>
+  wonderq(...words, '--url', broker.url);
 
 test(
   'receive --ack acknowledges what it has printed, tells what was refused, and ends with 1',
   withBroker(async (broker) => {
-    const received = wonderq(broker, 'receive', 'orders', '--max', '3', '--ack');
+    const received = wonderqOf(broker, 'receive', 'orders', '--max', '3', '--ack');
     const first = await broker.request('receive');
     broker.connection.deliver(first.id, [{ id: 1 }, { id: 2 }]);
     const settle = await broker.request('ack');
@@ -36,7 +34,7 @@ test(
 test(
   'receive --ack ends with 0 where every ack holds',
   withBroker(async (broker) => {
-    const received = wonderq(broker, 'receive', 'orders', '--ack');
+    const received = wonderqOf(broker, 'receive', 'orders', '--ack');
     const receive = await broker.request('receive');
     broker.connection.deliver(receive.id, [{ id: 1 }]);
     broker.connection.settled((await broker.request('ack')).id);
@@ -49,12 +47,12 @@ test(
   'produce --durability fsync takes no confirmation at write for one',
   withBroker(async (broker) => {
     const words = ['produce', 'orders', 'body', '--durability', 'fsync'];
-    const confirmed = wonderq(broker, ...words);
+    const confirmed = wonderqOf(broker, ...words);
     const first = await broker.request('produce');
     broker.connection.produced(first.id, [7, 1], DURABILITY.fsync);
     assert.equal((await confirmed).stdout, '7\n');
 
-    const refused = wonderq(broker, ...words);
+    const refused = wonderqOf(broker, ...words);
     const second = await broker.request('produce');
     broker.connection.produced(second.id, [8, 1], DURABILITY.write);
     const { code, stdout, stderr } = await refused;

@@ -2,26 +2,16 @@
 // receive, ack, stats, a kill in between, and how refusals end.
 // limit: 180 s
 
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { run, type TestProcess, withProcesses } from '../support/processes.ts';
+import { serve, urlOf, wonderq } from '../support/broker.ts';
+import { withProcesses } from '../support/processes.ts';
 import { withTemporary } from '../support/temporary.ts';
-
-const main = ['--import', 'tsx', join(import.meta.dirname, '../../src/cli/main.ts')];
-
-const wonderq = (...words: string[]) => run(process.execPath, [...main, ...words]);
-
-async function urlOf(broker: TestProcess): Promise<string> {
-  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, { deadlineMs: 30_000 });
-  return url!;
-}
 
 test('a lease taken before a kill is acknowledged after it, by another process', () =>
   withTemporary((directory) =>
     withProcesses(async (start) => {
-      const serve = [...main, 'serve', '--port', '0', '--data-dir', directory];
-      const first = start(process.execPath, serve);
+      const first = serve(start, directory);
       const before = ['--url', await urlOf(first)];
       const produced = await wonderq('produce', 'orders', 'one', 'two\tlines\n', ...before);
       assert.equal(produced.stdout, '1\n2\n');
@@ -31,7 +21,7 @@ test('a lease taken before a kill is acknowledged after it, by another process',
       assert.equal([one![0], one![2], two![0], two![2]], ['1', 'one', '2', '"two\\tlines\\n"']);
       await first.end('SIGKILL');
 
-      const second = start(process.execPath, serve);
+      const second = serve(start, directory);
       const after = ['--url', await urlOf(second)];
       const acked = await wonderq('ack', 'orders', one![1]!, one![1]!, '2-7', ...after);
       assert.equal([acked.stdout, acked.code], ['ok\nGONE\nSTALE_RECEIPT\n', 1]);

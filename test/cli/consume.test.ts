@@ -2,17 +2,16 @@
 // the whole, and a broker that is not there is told at once.
 // limit: 90 s
 
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
+import { main, wonderq } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
-import { run, withProcesses } from '../support/processes.ts';
+import { withProcesses } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('consume');
-const main = ['--import', 'tsx', join(import.meta.dirname, '../../src/cli/main.ts')];
 const patience = { deadlineMs: 30_000 };
 
 async function withOrders(
@@ -51,7 +50,7 @@ test(
   temporary((dataDir) =>
     withOrders(dataDir, async (url, queue) => {
       const words = ['consume', 'orders', '--url', url, '--', './nosuch'];
-      const { code, stderr } = await run(process.execPath, [...main, ...words]);
+      const { code, stderr } = await wonderq(...words);
       assert.is(code, 64);
       assert.match(stderr, /cannot run it: spawn \.\/nosuch ENOENT/);
       const { ready, inFlight, delayed, counters } = await queue();
@@ -68,7 +67,7 @@ test('a broker that is not there is told at once', async () => {
   ]) {
     const beganMs = performance.now();
     const nobody = ['--url', 'wonderq://127.0.0.1:1'];
-    assert.is((await run(process.execPath, [...main, ...words, ...nobody])).code, 69);
+    assert.is((await wonderq(...words, ...nobody)).code, 69);
     assert.ok(performance.now() - beganMs < 15_000, 'it does not wait the 30 s of a call');
   }
 });

@@ -9,12 +9,12 @@ import * as assert from 'uvu/assert';
 import { verdictOn } from '../../src/cli/log/verify.ts';
 import { LogDamagedError } from '../../src/errors.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
+import { fromSource } from '../support/broker.ts';
 import { run } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 import { imageOf, log, makeLog } from './support/log-directory.ts';
 
 const test = suite('log backup, restore and repair, killed');
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const killed = join(import.meta.dirname, 'support/killed.ts');
 
 /** Commands that make a log in `to` of the one in `from`. */
@@ -26,14 +26,9 @@ const restore = (from: string, to: string) => ['restore', '--from', from, '--dat
 
 /** Returns whether it was killed: a number beyond its last call lets it end. */
 async function isKilledAt(moment: number, parameters: readonly string[]): Promise<boolean> {
-  const preload = ['--import', 'tsx', '--import', killed];
-  const { code, signal, stderr } = await run(
-    process.execPath,
-    [...preload, main, 'log', ...parameters],
-    {
-      env: { KILLED_AT: String(moment) },
-    },
-  );
+  const program = [...fromSource('src/cli/main.ts', killed), 'log', ...parameters];
+  const env = { KILLED_AT: String(moment) };
+  const { code, signal, stderr } = await run(process.execPath, program, { env });
   if (signal !== 'SIGKILL') assert.is(code, 0, stderr);
   return signal === 'SIGKILL';
 }

@@ -12,13 +12,12 @@ import { UsageError } from '../../src/cli/failure.ts';
 import { parseWhole } from '../../src/cli/parse.ts';
 import { resolveServeOptions, valuesOf, withServeOptions } from '../../src/cli/serve-options.ts';
 import { resolveOption, type Variables } from '../../src/config.ts';
+import { main } from '../support/broker.ts';
 import { run } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('options of serve');
 const root = join(import.meta.dirname, '../..');
-const main = join(root, 'src/cli/main.ts');
-const tsx = import.meta.resolve('tsx');
 
 test(
   'a flag comes before the environment, that before .env, that before the default',
@@ -26,10 +25,7 @@ test(
     writeFileSync(join(directory, '.env'), 'WONDERQ_PORT=1\nWONDERQ_HOST=file\nCONSUMABLE_TIME=5');
     const env = { WONDERQ_PORT: '2', WONDERQ_HOST: 'environment' };
     const words = ['serve', '--print-config', '--json', '--port', '3'];
-    const { stdout } = await run(process.execPath, ['--import', tsx, main, ...words], {
-      cwd: directory,
-      env,
-    });
+    const { stdout } = await run(process.execPath, [...main, ...words], { cwd: directory, env });
     const { port, host, visibilityMs, durability } = JSON.parse(stdout);
     assert.equal(port, { value: 3, source: 'flag' });
     assert.equal(host, { value: 'environment', source: 'environment' });

@@ -2,20 +2,18 @@
 // compaction has dropped the beginning, and what is said where there is nothing to tell.
 // limit: 120 s
 
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Client, connect } from '../../src/client/client.ts';
 import { type RunningBroker, startBroker } from '../../src/server/start-broker.ts';
-import { run } from '../support/processes.ts';
+import { wonderq } from '../support/broker.ts';
 import { temporary } from '../support/temporary.ts';
 import { flip, imageOf, segments } from './support/log-directory.ts';
 
 const test = suite('trace');
-const main = ['--import', 'tsx', join(import.meta.dirname, '../../src/cli/main.ts')];
 
 const trace = (dataDir: string, ...words: (string | bigint | number)[]) =>
-  run(process.execPath, [...main, 'trace', ...words.map(String), '--data-dir', dataDir]);
+  wonderq('trace', ...words.map(String), '--data-dir', dataDir);
 
 interface Asked {
   readonly steps: readonly Record<string, unknown>[];

@@ -9,13 +9,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Client, connect } from '../../src/client/client.ts';
 import { type RunningBroker, startBroker } from '../../src/server/start-broker.ts';
+import { fromSource, urlOf } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary, withTemporary } from '../support/temporary.ts';
 
 const test = suite('end to end');
-const program = join(import.meta.dirname, 'support/broker-process.ts');
+const program = fromSource('test/client/support/broker-process.ts');
 
 function withReal(body: (client: Client, broker: RunningBroker) => Promise<void>) {
   return temporary(async (dataDir) => {
@@ -199,9 +200,8 @@ class Killable {
 
   async start(): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
-    const parameters = ['--import', 'tsx', program, this.#dataDir, port];
-    this.#process = this.#start(process.execPath, parameters);
-    [, this.url] = (await this.#process.line(/^listening on (.*)$/)) as unknown as [string, string];
+    this.#process = this.#start(process.execPath, [...program, this.#dataDir, port]);
+    this.url = await urlOf(this.#process);
   }
 
   async kill(): Promise<void> {

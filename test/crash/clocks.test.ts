@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
+import { serve, urlOf } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { withProcesses } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('clocks');
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const library = ['x86_64', 'aarch64']
   .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
   .find((path) => fs.existsSync(path));
@@ -38,10 +38,8 @@ if (library === undefined) {
             FAKETIME_NO_CACHE: '1',
             FAKETIME_DONT_FAKE_MONOTONIC: '1',
           };
-          const serve = ['--import', 'tsx', main, 'serve', '--port', '0', '--data-dir', directory];
-          const broker = start(process.execPath, serve, { env });
-          const [, url] = await broker.line(/^listening on (.*)$/, { deadlineMs: 30_000 });
-          const client = await connect(url!);
+          const broker = serve(start, directory, { env });
+          const client = await connect(await urlOf(broker));
           await client.produceMany('orders', ['leased', 'ready']);
           await client.produce('orders', 'delayed', { delayMs: 3_000_000 });
           const [leased] = await client.receive('orders', { visibilityMs: 600_000 });

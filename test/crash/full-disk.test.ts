@@ -7,16 +7,14 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { connect } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
+import { clientOf, serveCommand, urlOf } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { run, type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 import { whyNot } from './support/file-system.ts';
 
-type Client = Awaited<ReturnType<typeof connect>>;
-
 const test = suite('full disk');
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const patience = { deadlineMs: 60_000 };
 const imageSize = '64M';
 const segmentBytes = 5 * 2 ** 20;
@@ -26,12 +24,11 @@ const padding = 'x'.repeat(300 * 1024);
 async function serveOn(start: Start, directory: string): Promise<TestProcess> {
   const mounting = 'mount -o loop "$0" "$1" && shift && exec "$@"';
   const [image, at] = [join(directory, 'image'), join(directory, 'mounted')];
-  const sizes = ['--segment-bytes', String(segmentBytes)];
-  const serve = ['--import', 'tsx', main, 'serve', '--port', '0', '--data-dir', at, ...sizes];
+  const serving = serveCommand(at, { flags: ['--segment-bytes', String(segmentBytes)] });
   const inOwnMounts = ['--mount', 'sh', '-c', mounting, image, at];
   const mountAndServe = async () => {
-    const broker = start('unshare', [...inOwnMounts, process.execPath, ...serve]);
-    const isListening = await broker.line(/^listening on/, patience).then(
+    const broker = start('unshare', [...inOwnMounts, ...serving]);
+    const isListening = await urlOf(broker).then(
       () => true,
       () => false,
     );
@@ -39,11 +36,6 @@ async function serveOn(start: Start, directory: string): Promise<TestProcess> {
     return !isListening && /^mount: /m.test(broker.stderr) ? undefined : broker;
   };
   return await eventually('it is mounted', mountAndServe, patience);
-}
-
-async function clientOf(broker: TestProcess): Promise<Client> {
-  const [, url] = await broker.line(/^listening on (.*)$/, patience);
-  return await connect(url!, { reconnect: false });
 }
 
 /** Produces until it is refused; returns what was confirmed. */

@@ -5,19 +5,16 @@
 
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { connect } from '../../src/client/client.ts';
+import { clientOf, fromSource, serve, serveCommand, urlOf } from '../support/broker.ts';
 import { run, type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('locks');
 const patience = { deadlineMs: 60_000 };
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const holder = fileURLToPath(new URL('../log/support/directory-lock-holder.ts', import.meta.url));
-const node = [process.execPath, '--import', 'tsx'];
+const holder = [process.execPath, ...fromSource('test/log/support/directory-lock-holder.ts')];
 const starters = 20;
 const lockStaleMs = 10_000;
 
@@ -26,17 +23,8 @@ function check(title: string, body: (directory: string, start: Start) => Promise
   test(title, temporary(withStart));
 }
 
-const serveOf = (dataDir: string) => [...node, main, 'serve', '--port', '0', '--data-dir', dataDir];
-
 function startAll(start: Start, [command, ...parameters]: string[]): TestProcess {
   return start(command!, parameters);
-}
-
-const serve = (start: Start, dataDir: string) => startAll(start, serveOf(dataDir));
-
-async function clientOf(broker: TestProcess) {
-  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, patience);
-  return await connect(url!, { reconnect: false });
 }
 
 async function bodiesOf(broker: TestProcess): Promise<string[]> {
@@ -56,16 +44,16 @@ function waysTo(directory: string): Record<string, string[]> {
   fs.mkdirSync(other);
   const bound = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
   return {
-    'mounts of its own': ['unshare', '--mount', ...serveOf(join(directory, 'data'))],
+    'mounts of its own': ['unshare', '--mount', ...serveCommand(join(directory, 'data'))],
     'a bind mount': [
       ...['unshare', '--mount', 'sh', '-c', bound, 'sh', join(directory, 'data'), other],
-      ...serveOf(other),
+      ...serveCommand(other),
     ],
-    'processes of its own': [...ownProcesses, ...serveOf(join(directory, 'data'))],
-    'a network of its own': [...ownNetwork, ...serveOf(join(directory, 'data'))],
+    'processes of its own': [...ownProcesses, ...serveCommand(join(directory, 'data'))],
+    'a network of its own': [...ownNetwork, ...serveCommand(join(directory, 'data'))],
     'networks and processes of its own': [
       ...[...ownProcesses, ...ownNetwork],
-      ...serveOf(join(directory, 'data')),
+      ...serveCommand(join(directory, 'data')),
     ],
   };
 }
@@ -82,11 +70,11 @@ if (!isAllowed) {
 }
 
 check('E21: of many that start on the lock of a dead one, one wins', async (directory, start) => {
-  const dead = startAll(start, [...node, holder, directory]);
+  const dead = startAll(start, [...holder, directory]);
   await dead.line(/^locked$/, patience);
   await dead.end('SIGKILL');
   const all = Array.from({ length: starters }, () =>
-    startAll(start, [...node, holder, directory, 'wait']),
+    startAll(start, [...holder, directory, 'wait']),
   );
   await Promise.all(all.map((process) => process.line(/^ready$/, patience)));
   for (const process of all) process.signal('SIGUSR2');
@@ -139,14 +127,14 @@ if (isAllowed) {
     const client = await clientOf(first);
     await client.produce('orders', 'before');
     first.signal('SIGSTOP');
-    const elsewhere = [...ownProcesses, ...ownNetwork, ...serveOf(dataDir)];
+    const elsewhere = [...ownProcesses, ...ownNetwork, ...serveCommand(dataDir)];
     const refused = startAll(start, elsewhere);
     assert.is((await refused.ended).code, 75);
     // As if it had slept so long: it renews nothing meanwhile.
     const renewed = new Date(Date.now() - lockStaleMs);
     fs.utimesSync(join(dataDir, 'log', 'lock'), renewed, renewed);
     const second = startAll(start, elsewhere);
-    await second.line(/^listening on/, patience);
+    await urlOf(second);
     const producing = rejects(client.produce('orders', 'too late'), { code: 'CONNECTION_CLOSED' });
     first.signal('SIGCONT');
     await producing;

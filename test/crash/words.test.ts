@@ -5,12 +5,12 @@
 // docs/reliability.md.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
+import { fromSource, main, serve, urlOf, wonderq } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
-import { run, type Start, type TestProcess, withProcesses } from '../support/processes.ts';
+import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { withTemporary } from '../support/temporary.ts';
 import { Findings } from './support/findings.ts';
 
@@ -24,9 +24,6 @@ const queue = 'words';
 const nothing = { lost: 0, unconfirmed: 0, ackedTwice: 0, cameBack: 0 };
 const patience = { deadlineMs: 120_000, intervalMs: 50 };
 
-const fromSource = (path: string) => ['--import', 'tsx', join(import.meta.dirname, path)];
-const main = fromSource('../../src/cli/main.ts');
-
 function readLines(): string[] | undefined {
   try {
     return readFileSync(wordList, 'utf8').split('\n').slice(0, lineCount);
@@ -36,10 +33,9 @@ function readLines(): string[] | undefined {
   }
 }
 
-async function serve(start: Start, dataDir: string, port: string) {
-  const broker = start(process.execPath, [...main, 'serve', '--port', port, '--data-dir', dataDir]);
-  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, { deadlineMs: 30_000 });
-  return { broker, url: url! };
+async function listening(start: Start, dataDir: string, port: string) {
+  const broker = serve(start, dataDir, { port });
+  return { broker, url: await urlOf(broker) };
 }
 
 interface Held {
@@ -52,8 +48,7 @@ interface Held {
 /** By one process of the command line, whose leases outlive it. */
 async function receive(url: string): Promise<Held[]> {
   const words = ['receive', queue, '--max', '3', '--wait', '20000', '--visibility', '600000'];
-  const parameters = [...main, ...words, '--json', '--url', url];
-  const { code, stdout, stderr } = await run(process.execPath, parameters);
+  const { code, stdout, stderr } = await wonderq(...words, '--json', '--url', url);
   assert.is(code, 0, stderr);
   const lines = stdout
     .trimEnd()
@@ -74,14 +69,7 @@ async function everybodyWaits(url: string): Promise<void> {
 /** By another one. */
 async function ack(url: string, held: readonly Held[]): Promise<string[]> {
   const receipts = held.map(({ receipt }) => receipt);
-  const { stdout } = await run(process.execPath, [
-    ...main,
-    'ack',
-    queue,
-    ...receipts,
-    '--url',
-    url,
-  ]);
+  const { stdout } = await wonderq('ack', queue, ...receipts, '--url', url);
   return stdout.trimEnd().split('\n');
 }
 
@@ -90,9 +78,9 @@ const outputs = (processes: readonly TestProcess[]) =>
 
 /** Kills and restarts the broker while a producer and consumers work; what they printed. */
 async function workWithKills(start: Start, dataDir: string, lines: readonly string[]) {
-  let { broker, url } = await serve(start, dataDir, '0');
-  await run(process.execPath, [...main, 'queues', 'create', queue, '--url', url]);
-  const parameters = [...fromSource('support/word-consumer.ts'), url, queue];
+  let { broker, url } = await listening(start, dataDir, '0');
+  await wonderq('queues', 'create', queue, '--url', url);
+  const parameters = [...fromSource('test/crash/support/word-consumer.ts'), url, queue];
   const consumers = Array.from({ length: consumerCount }, () =>
     start(process.execPath, parameters),
   );
@@ -109,7 +97,7 @@ async function workWithKills(start: Start, dataDir: string, lines: readonly stri
     const enough = from + killAtShare * part;
     await eventually(`${enough} acknowledged`, () => acked() > enough, patience);
     await broker.end('SIGKILL');
-    ({ broker } = await serve(start, dataDir, new URL(url).port));
+    ({ broker } = await listening(start, dataDir, new URL(url).port));
     const outcomes = await ack(url, held);
     byCommand.push(...held.map((one, at) => ({ ...one, outcome: outcomes[at]! })));
   }

@@ -4,12 +4,12 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { connect } from '../../../src/client/client.ts';
+import type { Client } from '../../../src/client/client.ts';
+import { clientOf, serve, urlOf } from '../../support/broker.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Ending, type TestProcess, withProcesses } from '../../support/processes.ts';
 
 const patience = { deadlineMs: 60_000 };
-const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 const segmentBytes = 5 * 2 ** 20;
 /** So large that a dozen of them roll the segment twice. */
 const padding = 'x'.repeat(900 * 1024);
@@ -29,19 +29,7 @@ export interface Outcome extends Told {
   readonly stderr: string;
 }
 
-type Start = Parameters<Parameters<typeof withProcesses>[0]>[0];
-type Client = Awaited<ReturnType<typeof connect>>;
-
-function serve(start: Start, dataDir: string, env: Record<string, string>): TestProcess {
-  const sizes = ['--segment-bytes', String(segmentBytes)];
-  const parameters = ['--import', 'tsx', main, 'serve', '--port', '0', '--data-dir', dataDir];
-  return start(process.execPath, [...parameters, ...sizes], { env });
-}
-
-async function clientOf(broker: TestProcess): Promise<Client> {
-  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, patience);
-  return await connect(url!, { reconnect: false });
-}
+const flags = ['--segment-bytes', String(segmentBytes)];
 
 /** Rolls, acks, and lets two segments die, so that they are compacted. */
 async function work(client: Client, told: Told): Promise<void> {
@@ -62,7 +50,7 @@ async function work(client: Client, told: Told): Promise<void> {
 /** False where the broker ends before it listens. */
 async function listens(broker: TestProcess): Promise<boolean> {
   try {
-    await broker.line(/^listening on/, patience);
+    await urlOf(broker);
     return true;
   } catch (error) {
     if (broker.isRunning) throw error;
@@ -102,7 +90,7 @@ export function lifeWith(
   { isFatal, mayHoldBack }: Expected = { isFatal: false, mayHoldBack: false },
 ): Promise<Outcome> {
   return withProcesses(async (start) => {
-    const broker = serve(start, dataDir, env);
+    const broker = serve(start, dataDir, { flags, env });
     const told: Told = { confirmed: [], acked: [], unknown: [] };
     try {
       if (await listens(broker)) await work(await clientOf(broker), told);
@@ -121,7 +109,7 @@ export function lifeWith(
 /** Where nothing was confirmed the next start need only be one. */
 function startsAgain(dataDir: string): Promise<void> {
   return withProcesses(async (start) => {
-    await (await clientOf(serve(start, dataDir, {}))).close();
+    await (await clientOf(serve(start, dataDir, { flags }))).close();
   });
 }
 
@@ -129,7 +117,7 @@ function startsAgain(dataDir: string): Promise<void> {
 export function holds(dataDir: string, { confirmed, acked, unknown }: Told): Promise<void> {
   if (confirmed.length === 0) return startsAgain(dataDir);
   return withProcesses(async (start) => {
-    const client = await clientOf(serve(start, dataDir, {}));
+    const client = await clientOf(serve(start, dataDir, { flags }));
     const bodies: string[] = [];
     const { ready, inFlight } = await client.getQueue('orders');
     const live = Number(ready) + Number(inFlight);

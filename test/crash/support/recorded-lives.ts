@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { urlOf } from '../../support/broker.ts';
 import { type Start, type TestProcess, withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { bodyOf, keyOf } from './body.ts';
@@ -11,7 +12,6 @@ import { type Call, readCalls } from './recorded-calls.ts';
 import { segmentBytes } from './tiny-sizes.ts';
 
 export const queue = 'recorded';
-const patience = { deadlineMs: 60_000 };
 const project = join(import.meta.dirname, '../../..');
 /** What is there besides the log: it says whose the directory is. */
 const ofLock = ['log/lock', 'log/owner.json'];
@@ -189,8 +189,7 @@ class Lives {
 type Held = Delivered & Moment;
 
 async function callerOf(broker: TestProcess): Promise<Caller> {
-  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, patience);
-  return await Caller.connect(url!);
+  return await Caller.connect(await urlOf(broker));
 }
 
 function pathOf(call: Call): string {
