@@ -6,11 +6,8 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { RecordJournal } from '../../src/broker/record-journal.ts';
 import { repairDirectory } from '../../src/cli/log/repair.ts';
 import { connect } from '../../src/client/client.ts';
-import { Disk } from '../../src/log/disk.ts';
-import { FileLog } from '../../src/log/file-log.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { temporary } from '../support/temporary.ts';
 import {
@@ -19,12 +16,12 @@ import {
   log,
   logOf,
   makeLog,
+  makeLogAhead,
   plantUnknownKind,
   segments,
 } from './support/log-directory.ts';
 
 const test = suite('log repair');
-const DAY_MS = 86_400_000;
 
 async function ordersIn(dataDir: string): Promise<string[]> {
   const broker = await startBroker({ dataDir, port: 0 });
@@ -75,13 +72,7 @@ test(
   'a log from over a day ahead starts after repair with --time, and not without',
   temporary(async (directory) => {
     const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
-    const disk = new Disk(logOf(dataDir));
-    const ahead = new FileLog(disk, { reserve: false });
-    await ahead.open(() => {});
-    new RecordJournal(ahead).started(1);
-    ahead.mark({ timeMs: Date.now() + DAY_MS + 60_000, nextId: 1 });
-    await ahead.close();
-    await disk.close();
+    await makeLogAhead(dataDir);
     const without = await log('repair', '--data-dir', dataDir, '--to', to);
     assert.is(without.code, 65);
     assert.match(without.stderr, /but the clock says/);

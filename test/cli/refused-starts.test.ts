@@ -5,33 +5,29 @@
 
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Disk } from '../../src/log/disk.ts';
-import { FileLog } from '../../src/log/file-log.ts';
+import { main, serve, serveCommand, urlOf } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { run, withProcesses } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
-import { logOf, makeLog, segments } from './support/log-directory.ts';
+import {
+  appendTo,
+  contentsOf,
+  logOf,
+  makeLog,
+  rewrite,
+  segments,
+} from './support/log-directory.ts';
 
 const test = suite('refused starts');
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
-const serve = ['--import', 'tsx', main, 'serve', '--port', '0', '--log-level', 'error'];
+const quiet = { flags: ['--log-level', 'error'] };
 const isRoot = process.getuid!() === 0;
 
-const serveOn = (dataDir: string) => [process.execPath, ...serve, '--data-dir', dataDir];
-
-/** Every byte of every file. */
-function contents(dataDir: string): Map<string, string> {
-  const names = fs.readdirSync(dataDir, { recursive: true, encoding: 'utf8' });
-  const bytesOf = (path: string) =>
-    fs.statSync(path).isFile() ? fs.readFileSync(path, 'latin1') : '';
-  return new Map(names.sort().map((name) => [name, bytesOf(join(dataDir, name))]));
-}
+const serveOn = (dataDir: string) => serveCommand(dataDir, quiet);
 
 async function isRefused(dataDir: string, code: number, why: RegExp, command = serveOn(dataDir)) {
-  const before = contents(dataDir);
+  const before = contentsOf(dataDir);
   const [program, ...parameters] = command;
   const { stdout, stderr, ...ending } = await run(program!, parameters);
   assert.is(ending.code, code, stderr);
@@ -39,25 +35,14 @@ async function isRefused(dataDir: string, code: number, why: RegExp, command = s
   assert.is(lines.length, 1, stderr);
   assert.match(lines[0]!, why);
   assert.is(stdout, '');
-  assert.equal(contents(dataDir), before);
+  assert.equal(contentsOf(dataDir), before);
 }
 
-/** Changes a file whose bytes from 12 on are checked by the number at 8. */
-function rewrite(path: string, length: number, change: (bytes: Buffer) => void): void {
-  const bytes = fs.readFileSync(path);
-  change(bytes);
-  bytes.writeUInt32BE(crc32(bytes.subarray(12, length)), 8);
-  fs.writeFileSync(path, bytes);
-}
-
-async function appendRecord(dataDir: string, kind: number, version: number): Promise<void> {
-  const disk = new Disk(logOf(dataDir));
-  const log = new FileLog(disk, { reserve: false });
-  const { stamp } = await log.open(() => {});
-  log.end(log.begin(kind, version, 0));
-  log.mark(stamp);
-  await log.close();
-  await disk.close();
+function appendRecord(dataDir: string, kind: number, version: number): Promise<void> {
+  return appendTo(dataDir, (log, stamp) => {
+    log.end(log.begin(kind, version, 0));
+    log.mark(stamp);
+  });
 }
 
 const newer = (bytes: Buffer) => bytes.writeUInt16BE(2, 12);
@@ -74,13 +59,13 @@ const cases: readonly Case[] = [
     title: 'a segment of a newer format',
     code: 65,
     why: /0000000002\.wq, offset 12: its format version 2 is not known here/,
-    prepare: (dataDir) => rewrite(segments(dataDir)[1]!, 64, newer),
+    prepare: (dataDir) => rewrite(segments(dataDir)[1]!, newer),
   },
   {
     title: 'a checkpoint of a newer format',
     code: 65,
     why: /CHECKPOINT, offset 12: its format version 2 is not known here/,
-    prepare: (dataDir) => rewrite(join(logOf(dataDir), 'CHECKPOINT'), 64, newer),
+    prepare: (dataDir) => rewrite(join(logOf(dataDir), 'CHECKPOINT'), newer),
   },
   {
     title: 'a record of an unknown kind',
@@ -132,9 +117,8 @@ test(
   'E20: a directory that a stopped broker holds',
   temporary((dataDir) =>
     withProcesses(async (start) => {
-      const [program, ...parameters] = serveOn(dataDir);
-      const holder = start(program!, parameters);
-      await holder.line(/^listening on/, { deadlineMs: 30_000 });
+      const holder = serve(start, dataDir, quiet);
+      await urlOf(holder);
       const log = logOf(dataDir);
       const isFilled = () => fs.existsSync(join(log, 'reserve-2'));
       await eventually('the reserve is filled', isFilled, { deadlineMs: 30_000 });
@@ -157,7 +141,7 @@ async function mayRead(path: string): Promise<boolean> {
 test(
   'E24: a directory that only another user may write',
   temporary(async (dataDir) => {
-    if (!(await mayRead(main))) {
+    if (!(await mayRead(main.at(-1)!))) {
       console.log('not run: E24, as the user who is to be refused may not read this checkout');
       return;
     }

@@ -7,20 +7,16 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { RecordJournal } from '../../src/broker/record-journal.ts';
-import { connect } from '../../src/client/client.ts';
-import { Disk } from '../../src/log/disk.ts';
-import { FileLog } from '../../src/log/file-log.ts';
+import { clientOf, serve as serveWith } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary } from '../support/temporary.ts';
+import { contentsOf, flip, logOf, makeLogAhead, segments } from './support/log-directory.ts';
 
 const test = suite('serve');
 const patience = { deadlineMs: 30_000 };
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const failing = join(import.meta.dirname, 'support/failing.ts');
-const DAY_MS = 24 * 3600 * 1000;
 
 function check(title: string, body: (dataDir: string, start: Start) => Promise<void>): void {
   test(
@@ -31,14 +27,7 @@ function check(title: string, body: (dataDir: string, start: Start) => Promise<v
 
 /** `what`: see support/failing.ts. */
 function serve(start: Start, dataDir: string, what = ''): TestProcess {
-  const parameters = ['--import', 'tsx', '--import', failing, main, 'serve', '--port', '0'];
-  const env = { FAILING: what };
-  return start(process.execPath, [...parameters, '--data-dir', dataDir], { env });
-}
-
-async function clientOf(broker: TestProcess) {
-  const [, url] = await broker.line(/^listening on (wonderq:.*)$/, patience);
-  return await connect(url!, { reconnect: false });
+  return serveWith(start, dataDir, { preload: [failing], env: { FAILING: what } });
 }
 
 /** On return what the broker was told to fail at fails. */
@@ -47,25 +36,11 @@ async function plant(broker: TestProcess): Promise<void> {
   await broker.line(/^planted$/, patience);
 }
 
-const logOf = (dataDir: string) => join(dataDir, 'log');
-
-function segments(dataDir: string): string[] {
-  const names = fs.readdirSync(logOf(dataDir)).filter((name) => name.endsWith('.wq'));
-  return names.sort().map((name) => join(logOf(dataDir), name));
-}
-
-/** Every file of the log as it is. */
+/** All of the log but its lock, which one that is killed leaves and the next one takes away. */
 function contents(dataDir: string): Map<string, string> {
-  const files = fs.readdirSync(logOf(dataDir), { withFileTypes: true });
-  const ours = files.filter((file) => file.isFile() && file.name !== 'lock');
-  const names = ours.map(({ name }) => name);
-  return new Map(names.map((name) => [name, fs.readFileSync(join(logOf(dataDir), name), 'hex')]));
-}
-
-function flipByte(path: string, offset: number): void {
-  const bytes = fs.readFileSync(path);
-  bytes[offset]! ^= 1;
-  fs.writeFileSync(path, bytes);
+  const files = contentsOf(logOf(dataDir));
+  files.delete('lock');
+  return files;
 }
 
 /** A broker that has a message, and has ended. */
@@ -126,14 +101,7 @@ for (const what of ['assertion', 'background']) {
 }
 
 check('E7: a log from over a day ahead is refused, both times named', async (dataDir, start) => {
-  const disk = new Disk(logOf(dataDir));
-  const log = new FileLog(disk, { reserve: false });
-  await log.open(() => {});
-  const timeMs = Date.now() + DAY_MS + 60_000;
-  new RecordJournal(log).started(1);
-  log.mark({ timeMs, nextId: 1 });
-  await log.close();
-  await disk.close();
+  const timeMs = await makeLogAhead(dataDir);
   const broker = serve(start, dataDir);
   assert.is((await broker.ended).code, 65);
   assert.match(broker.stderr, new Date(timeMs).toISOString());
@@ -162,7 +130,7 @@ check('E9: a torn tail is cut, kept, told and counted', async (dataDir, start) =
 
 check('E10: damage in the middle is refused, with file and offset', async (dataDir, start) => {
   await servedOnce(start, dataDir, 'SIGKILL');
-  flipByte(segments(dataDir)[0]!, 64 + 56 + 3);
+  flip(segments(dataDir)[0]!, 64 + 56 + 3);
   const said = await isRefused(start, dataDir, 65);
   assert.match(said, /0000000001\.wq, offset 64: batch 1 is damaged/);
 });
@@ -170,7 +138,7 @@ check('E10: damage in the middle is refused, with file and offset', async (dataD
 check('E11: any damage is refused after a clean stop', async (dataDir, start) => {
   await servedOnce(start, dataDir, 'SIGTERM');
   const tail = segments(dataDir).at(-1)!;
-  flipByte(tail, fs.statSync(tail).size - 1);
+  flip(tail, fs.statSync(tail).size - 1);
   assert.match(await isRefused(start, dataDir, 65), /after a clean stop/);
 });
 
@@ -191,7 +159,7 @@ check(
     const broker = serve(start, dataDir);
     const client = await clientOf(broker);
     const segment = join(logOf(dataDir), '0000000001.wq');
-    flipByte(segment, fs.readFileSync(segment).lastIndexOf('bbbb') - 1000);
+    flip(segment, fs.readFileSync(segment).lastIndexOf('bbbb') - 1000);
     const one = await client.receive('orders');
     const deliveries = [...one, ...(await client.receive('orders'))];
     assert.equal(deliveries.map((delivery) => delivery.text()[0]).join(''), 'ac');

@@ -1,20 +1,21 @@
 /** Data directories as real brokers leave them, to be looked at, broken and compared. */
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { RecordJournal } from '../../../src/broker/record-journal.ts';
 import { connect } from '../../../src/client/client.ts';
+import { Disk } from '../../../src/log/disk.ts';
+import { FileLog } from '../../../src/log/file-log.ts';
+import type { Stamp } from '../../../src/log/log.ts';
 import { startBroker } from '../../../src/server/start-broker.ts';
-import { blocks, resealBlock } from '../../log/support/damage.ts';
-import { run } from '../../support/processes.ts';
-
-const main = join(import.meta.dirname, '../../../src/cli/main.ts');
-
-const fromSource = ['--import', 'tsx', main];
+import { blocks, resealBlock, resealHeader } from '../../log/support/damage.ts';
+import { wonderq } from '../../support/broker.ts';
 
 /** Runs `wonderq log ...` to its end. */
 export function log(...parameters: string[]) {
-  return run(process.execPath, [...fromSource, 'log', ...parameters]);
+  return wonderq('log', ...parameters);
 }
+
+const DAY_MS = 86_400_000;
 
 export const logOf = (dataDir: string) => join(dataDir, 'log');
 
@@ -42,11 +43,39 @@ export async function makeLog(dataDir: string, stop: 'clean' | 'unclean'): Promi
 
 /** As a kill leaves it: the checkpoint of a running broker. */
 function markUnclean(dataDir: string): void {
-  const path = join(logOf(dataDir), 'CHECKPOINT');
+  rewrite(join(logOf(dataDir), 'CHECKPOINT'), (bytes) => {
+    bytes[14] = 0;
+  });
+}
+
+/** Changes a checkpoint, or the header of a segment, so that it still checks. */
+export function rewrite(path: string, change: (bytes: Buffer) => void): void {
   const bytes = fs.readFileSync(path);
-  bytes[14] = 0;
-  bytes.writeUInt32BE(crc32(bytes.subarray(12)), 8);
-  fs.writeFileSync(path, bytes);
+  change(bytes);
+  fs.writeFileSync(path, resealHeader(bytes));
+}
+
+/** Appends as a broker would that knows nothing of what is in the log; `stamp`: the last one there. */
+export async function appendTo(
+  dataDir: string,
+  write: (log: FileLog, stamp: Stamp) => void,
+): Promise<void> {
+  const disk = new Disk(logOf(dataDir));
+  const log = new FileLog(disk, { reserve: false });
+  const { stamp } = await log.open(() => {});
+  write(log, stamp);
+  await log.close();
+  await disk.close();
+}
+
+/** A new log that was written over a day from now; returns when. */
+export async function makeLogAhead(dataDir: string): Promise<number> {
+  const timeMs = Date.now() + DAY_MS + 60_000;
+  await appendTo(dataDir, (log) => {
+    new RecordJournal(log).started(1);
+    log.mark({ timeMs, nextId: 1 });
+  });
+  return timeMs;
 }
 
 export function flip(path: string, offset: number): void {
@@ -69,15 +98,23 @@ export function segments(dataDir: string): string[] {
   return names.sort().map((name) => join(logOf(dataDir), name));
 }
 
-/** Every file and directory with its bytes and times. */
+/** Every file and directory with its bytes. */
+export function contentsOf(directory: string): Map<string, string> {
+  const names = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
+  return new Map(names.map((name) => [name, bytesOf(join(directory, name))]));
+}
+
+const bytesOf = (path: string) =>
+  fs.statSync(path).isFile() ? fs.readFileSync(path, 'latin1') : '';
+
+/** As above, with their times and modes. */
 export function imageOf(directory: string): Map<string, string> {
   const image = new Map<string, string>();
   const names = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' });
   for (const name of ['.', ...names]) {
     const path = join(directory, name);
     const { mtimeNs, ctimeNs, mode } = fs.statSync(path, { bigint: true });
-    const bytes = fs.statSync(path).isFile() ? fs.readFileSync(path, 'latin1') : '';
-    image.set(name, `${mtimeNs} ${ctimeNs} ${mode} ${bytes}`);
+    image.set(name, `${mtimeNs} ${ctimeNs} ${mode} ${bytesOf(path)}`);
   }
   return image;
 }
