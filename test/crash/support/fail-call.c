@@ -4,26 +4,21 @@
 // fdatasync, fsync, rename, unlink, open. A call that fails is told on standard error; at an orderly
 // end the counts go to FAIL_COUNTS.
 
-#define _GNU_SOURCE
-#include <dlfcn.h>
+#include "log-calls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 enum { WRITE, FDATASYNC, FSYNC, RENAME, UNLINK, OPEN, CALLS };
 static const char *const names[CALLS] = {"write", "fdatasync", "fsync", "rename", "unlink", "open"};
 static char wanted[16], how[8];
 static int wanted_number, error;
-static const char *directory, *counts_path;
+static const char *counts_path;
 static atomic_int numbers[CALLS];
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void begin(void) {
   const char *what = getenv("FAIL_CALL");
@@ -42,18 +37,11 @@ __attribute__((destructor)) static void end(void) {
   fclose(file);
 }
 
-static int is_inside(const char *path) {
-  size_t length = directory == NULL ? 0 : strlen(directory);
-  return length > 0 && strncmp(path, directory, length) == 0;
-}
+static int is_inside(const char *path) { return inside(path) != NULL; }
 
 static int is_of_log(int fd) {
-  char link[32], path[4096];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return 0;
-  path[length] = 0;
-  return is_inside(path);
+  char path[4096];
+  return inside_of(fd, path, sizeof path) != NULL;
 }
 
 // Counts a call; true where it must fail, with `errno` set.

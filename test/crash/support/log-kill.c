@@ -2,17 +2,14 @@
 // kind on its log directory. LOG_KILL says which one, "write within 12", and LOG_KILL_DIR where.
 // Calls: write (any that writes to a file), fdatasync, fsyncdir, rename, unlink.
 
-#define _GNU_SOURCE
-#include <dlfcn.h>
+#include "log-calls.h"
+
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-static char wanted[16], moment[8], directory[4096];
+static char wanted[16], moment[8];
 static int wanted_number;
 static atomic_int number;
 
@@ -20,7 +17,7 @@ __attribute__((constructor)) static void begin(void) {
   const char *what = getenv("LOG_KILL"), *where = getenv("LOG_KILL_DIR");
   if (what == NULL || where == NULL) return;
   if (sscanf(what, "%15s %7s %d", wanted, moment, &wanted_number) != 3) abort();
-  snprintf(directory, sizeof directory, "%s", where);
+  directory = where;
 }
 
 static void die(void) {
@@ -29,26 +26,19 @@ static void die(void) {
 }
 
 static int is_inside(const char *path) {
-  size_t length = strlen(directory);
-  return length > 0 && strncmp(path, directory, length) == 0 && path[length] == '/';
+  const char *name = inside(path);
+  return name != NULL && strcmp(name, ".") != 0;
 }
 
 static int is_file_of_log(int fd) {
-  char link[32], path[4096];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return 0;
-  path[length] = 0;
-  return is_inside(path);
+  char path[4096];
+  return inside_of(fd, path, sizeof path) != NULL && is_inside(path);
 }
 
 static int is_directory_of_log(int fd) {
-  char link[32], path[4096];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return 0;
-  path[length] = 0;
-  return strcmp(path, directory) == 0;
+  char path[4096];
+  const char *name = inside_of(fd, path, sizeof path);
+  return name != NULL && strcmp(name, ".") == 0;
 }
 
 // Counts a call; true where it is the one.
@@ -58,8 +48,6 @@ static int is_the_one(const char *call, int concerns_log) {
   if (strcmp(moment, "before") == 0) die();
   return 1;
 }
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 #define KILLED(result, call, concerns_log, real, within) \
   do { \

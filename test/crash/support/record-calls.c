@@ -8,27 +8,21 @@
 // line, and behind that of a write the bytes. A call that fails, or takes fewer bytes than it was
 // given, is not what this is for: the process aborts.
 
-#define _GNU_SOURCE
-#include <dlfcn.h>
+#include "log-calls.h"
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static const char *directory;
 static char kill_at[8];
 static int record = -1, calls, kill_after, syncs;
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void begin(void) {
   const char *to = getenv("RECORD_TO"), *kill_what = getenv("RECORD_KILL");
@@ -37,24 +31,6 @@ __attribute__((constructor)) static void begin(void) {
   if (kill_what != NULL && sscanf(kill_what, "%d %7s", &kill_after, kill_at) != 2) abort();
   record = REAL(open64)(to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (record < 0) abort();
-}
-
-// What is behind the directory's own path; NULL for a path of others.
-static const char *inside(const char *path) {
-  size_t length = directory == NULL ? 0 : strlen(directory);
-  if (length == 0 || strncmp(path, directory, length) != 0) return NULL;
-  if (path[length] == 0) return ".";
-  return path[length] == '/' ? path + length + 1 : NULL;
-}
-
-// As above for what is open; `path` is where the name is kept.
-static const char *inside_of(int fd, char *path, size_t size) {
-  char link[32];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(link, path, size - 1);
-  if (length < 0) return NULL;
-  path[length] = 0;
-  return inside(path);
 }
 
 static int is_tcp(int fd) {
