@@ -5,7 +5,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../src/limits.ts';
-import { type AdministerFields, writeAdminister } from '../../src/protocol/requests.ts';
 import { Rig, type RigOptions } from './support/rig.ts';
 import type { Wire } from './support/wire.ts';
 
@@ -20,13 +19,9 @@ async function greeted(options?: RigOptions): Promise<{ rig: Rig; wire: Wire }> 
   return { rig, wire };
 }
 
-function administer(wire: Wire, fields: AdministerFields) {
-  return wire.answer(wire.ask((writer, id) => writeAdminister(writer, id, fields)));
-}
-
 test('a receive that is refused acknowledges nothing and leaves nothing open', async () => {
   const { rig, wire } = await greeted({ settings: { createQueues: false } });
-  await administer(wire, { verb: 'queue.create', arguments: { queue: 'q' } });
+  await wire.answer(wire.administer('queue.create', { queue: 'q' }));
   await wire.answer(wire.produce({ queue: 'q' }, 'a'));
   const got = await wire.answer(wire.receive({ queues: ['q'], detached: false }));
   const acks = [{ queue: 'q', receipts: [got.deliveries[0]!] }];
@@ -50,13 +45,13 @@ test('a receive that one of its queues refuses leaves none of the others behind'
 
 test('a create sent again after the queue was deleted gets its first answer', async () => {
   const { wire } = await greeted();
-  const create = { verb: 'queue.create', arguments: { queue: 'q' }, sequence: 1 };
-  assert.is((await administer(wire, create)).code, undefined);
-  const pause = { verb: 'queue.pause', arguments: { queue: 'q' }, sequence: 2 };
-  await administer(wire, pause);
-  await administer(wire, { verb: 'queue.delete', arguments: { queue: 'q' } });
+  const create = () => wire.answer(wire.administer('queue.create', { queue: 'q' }, 1));
+  const pause = () => wire.answer(wire.administer('queue.pause', { queue: 'q' }, 2));
+  assert.is((await create()).code, undefined);
+  await pause();
+  await wire.answer(wire.administer('queue.delete', { queue: 'q' }));
   for (const again of [create, pause]) {
-    const answer = await administer(wire, again);
+    const answer = await again();
     assert.is(answer.code, undefined);
     assert.equal(answer.value, { name: 'q' });
   }
@@ -65,10 +60,10 @@ test('a create sent again after the queue was deleted gets its first answer', as
 test('administration counts among the requests that a session may have open', async () => {
   const { wire } = await greeted();
   wire.connection.openSequenced = limits.sessionAnswersMax;
-  const create = { verb: 'queue.create', arguments: { queue: 'q' }, sequence: 1 };
-  assert.is((await administer(wire, create)).code, 'BUSY');
+  const create = () => wire.answer(wire.administer('queue.create', { queue: 'q' }, 1));
+  assert.is((await create()).code, 'BUSY');
   wire.connection.openSequenced = 0;
-  assert.is((await administer(wire, create)).code, undefined);
+  assert.is((await create()).code, undefined);
 });
 
 test('on a full disk no queue is created, while queues are emptied and deleted', async () => {
@@ -76,7 +71,7 @@ test('on a full disk no queue is created, while queues are emptied and deleted',
   await wire.answer(wire.produce({ queue: 'q' }, 'a'));
   rig.inside.admission.reserveHalves = 1;
   const code = async (verb: string, queue: string) =>
-    (await administer(wire, { verb, arguments: { queue } })).code;
+    (await wire.answer(wire.administer(verb, { queue }))).code;
   assert.is(await code('queue.create', 'other'), 'DISK_FULL');
   for (const verb of ['queue.pause', 'queue.purge', 'queue.delete']) {
     assert.is(await code(verb, 'q'), undefined, verb);

@@ -6,7 +6,6 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ANSWER } from '../../src/protocol/operations.ts';
 import {
-  writeAdminister,
   writeCredit,
   writeResume,
   writeSubscribe,
@@ -29,8 +28,7 @@ async function rigWithoutSyncs(weakQueue?: string): Promise<{ rig: Rig; wire: Wi
 }
 
 function createWeak(wire: Wire, queue: string): number {
-  const fields = { verb: 'queue.create', arguments: { queue, settings: { durability: 'write' } } };
-  return wire.ask((writer, id) => writeAdminister(writer, id, fields));
+  return wire.administer('queue.create', { queue, settings: { durability: 'write' } });
 }
 
 test('at fsync nothing is confirmed before the sync, at write it is', async () => {
@@ -89,10 +87,8 @@ test('on a server at write, what is said of a queue at fsync waits for the sync'
   await rig.start();
   const wire = rig.connect();
   await wire.answer(wire.hello({ session: Buffer.alloc(16, 1) }));
-  const administer = (verb: string, args: object) =>
-    wire.ask((writer, id) => writeAdminister(writer, id, { verb, arguments: { ...args } }));
   const strict = { queue: 'strict', settings: { durability: 'fsync' } };
-  await wire.answer(administer('queue.create', strict));
+  await wire.answer(wire.administer('queue.create', strict));
   await wire.answer(wire.produce({ queue: 'strict' }, 'a'));
   await wire.answer(wire.produce({ queue: 'old' }, 'a'));
   const got = await wire.answer(wire.receive({ queues: ['strict'] }));
@@ -100,12 +96,12 @@ test('on a server at write, what is said of a queue at fsync waits for the sync'
   const asked = [
     wire.ack('strict', got.deliveries[0]!),
     wire.receive({ queues: ['nothing', 'strict'], waitMs: 0 }),
-    administer('queue.create', strict),
-    administer('queue.purge', { queue: 'strict' }),
-    administer('queue.pause', { queue: 'strict', what: 'produce' }),
+    wire.administer('queue.create', strict),
+    wire.administer('queue.purge', { queue: 'strict' }),
+    wire.administer('queue.pause', { queue: 'strict', what: 'produce' }),
     wire.produce({ queue: 'strict' }, 'b'),
-    administer('queue.delete', { queue: 'old' }),
-    administer('queue.get', { queue: 'old' }),
+    wire.administer('queue.delete', { queue: 'old' }),
+    wire.administer('queue.get', { queue: 'old' }),
     wire.ack('old', { id: 1, token: 1 }),
     wire.ask((writer, id) => writeResume(writer, id, [])),
   ];
@@ -144,8 +140,7 @@ test('a subscription to queues of both levels begins first and ends last', async
   wire.produce({ queue: 'weak' }, 'b', 'c');
   wire.produce({ queue: 'other' }, 'd');
   await rig.run(5);
-  const fields = { verb: 'queue.delete', arguments: { queue: 'strict' } };
-  wire.ask((writer, id) => writeAdminister(writer, id, fields));
+  wire.administer('queue.delete', { queue: 'strict' });
   const unsubscribe = consumer.ask((writer, id) => writeUnsubscribe(writer, id, left));
   await rig.run(50);
   rig.latencyMs = () => 0.1;

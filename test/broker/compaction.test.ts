@@ -5,7 +5,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { writeAck, writeAdminister } from '../../src/protocol/requests.ts';
+import { writeAck } from '../../src/protocol/requests.ts';
 import { isCompacting } from '../simulation/inside.ts';
 import { smallSizes } from '../simulation/small-limits.ts';
 import { systemError } from '../simulation/storage.ts';
@@ -35,11 +35,6 @@ async function produce(wire: Wire, queue: string, count: number): Promise<void> 
   }
 }
 
-function purge(wire: Wire, queue: string): number {
-  const fields = { verb: 'queue.purge', arguments: { queue } };
-  return wire.ask((writer, id) => writeAdminister(writer, id, fields));
-}
-
 const holdReads = (operation: string) => (operation === 'read' ? Number.POSITIVE_INFINITY : 0.1);
 
 test('a message acknowledged while its bytes are read is not copied', async () => {
@@ -48,7 +43,7 @@ test('a message acknowledged while its bytes are read is not copied', async () =
   const got = await wire.answer(wire.receive({ queues: ['q'], messagesMax: 2 }));
   await produce(wire, 'filler', 40);
   rig.latencyMs = holdReads;
-  await wire.answer(purge(wire, 'filler'));
+  await wire.answer(wire.administer('queue.purge', { queue: 'filler' }));
   await rig.run(2000);
   assert.is(rig.inside.compactedSegments, 0, 'it waits for the bytes of q');
   await wire.answer(wire.ack('q', ...got.deliveries));
@@ -68,8 +63,8 @@ test('a read that waits for its turn while its message goes holds nothing up', a
   rig.latencyMs = holdReads;
   const receives = queues.map((queue) => wire.receive({ queues: [queue] }));
   await rig.run(10);
-  for (const queue of queues) await wire.answer(purge(wire, queue));
-  await wire.answer(purge(wire, 'filler'));
+  for (const queue of queues) await wire.answer(wire.administer('queue.purge', { queue }));
+  await wire.answer(wire.administer('queue.purge', { queue: 'filler' }));
   rig.latencyMs = () => 0.1;
   rig.letGo();
   await rig.until(() => rig.log.segments().length <= 2);
@@ -89,7 +84,7 @@ test('a purge just before a kill is freed by the next start', async () => {
       left -= 1;
       return left >= 0 ? 0.01 : Number.POSITIVE_INFINITY;
     };
-    purge(wire, 'q');
+    wire.administer('queue.purge', { queue: 'q' });
     await rig.run(1500);
     rig.latencyMs = () => 0.01;
     await rig.restart('kill');
@@ -109,7 +104,7 @@ test('a session with many refused receipts is copied in pieces that fit', async 
     await wire.answer(wire.ask((writer, id) => writeAck(writer, id, fields)));
   }
   await produce(wire, 'filler', 80);
-  await wire.answer(purge(wire, 'filler'));
+  await wire.answer(wire.administer('queue.purge', { queue: 'filler' }));
   await rig.until(() => rig.inside.compactedSegments > 5);
   assert.is(rig.end, undefined);
   await rig.restart('power');
@@ -126,7 +121,7 @@ test('a broker that stops while it compacts begins nothing more, and starts agai
     const { rig, wire } = await began();
     await produce(wire, 'q', 4);
     await produce(wire, 'filler', 40);
-    await wire.answer(purge(wire, 'filler'));
+    await wire.answer(wire.administer('queue.purge', { queue: 'filler' }));
     await rig.until(() => isCompacting(rig.broker));
     await rig.run(turns ** 2 * 0.05);
     if (isCompacting(rig.broker)) within.add(rig.inside.compactedSegments);

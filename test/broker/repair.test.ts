@@ -12,7 +12,7 @@ import { Repair, type RepairReport } from '../../src/broker/repair.ts';
 import { processRuntime } from '../../src/broker/runtime.ts';
 import { segmentName } from '../../src/log/segment.ts';
 import { Snapshot } from '../../src/log/snapshot.ts';
-import { writeAdminister, writeExtend, writeNack } from '../../src/protocol/requests.ts';
+import { writeExtend, writeNack } from '../../src/protocol/requests.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import type { State } from '../../src/queue/state.ts';
 import {
@@ -232,10 +232,7 @@ async function againAndAgain(): Promise<Files> {
     }
     await wire.answer(wire.receive(asked));
     if (life === 1) {
-      const given = { verb: 'queue.delete', arguments: { queue: 'orders' } };
-      const answer = await wire.answer(
-        wire.ask((writer, id) => writeAdminister(writer, id, given)),
-      );
+      const answer = await wire.answer(wire.administer('queue.delete', { queue: 'orders' }));
       assert.is(answer.code, undefined);
     }
     wire.disconnect();

@@ -6,7 +6,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError } from '../../src/errors.ts';
-import { writeAdminister } from '../../src/protocol/requests.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import { smallSizes } from '../simulation/small-limits.ts';
 import { Rig } from './support/rig.ts';
@@ -156,8 +155,7 @@ test('unreadable messages go with a purge', async () => {
   await drain(wire);
   await isWorkedThrough(rig);
   assert.ok(q(rig).unreadable > 0);
-  const fields = { verb: 'queue.purge', arguments: { queue: 'q' } };
-  await wire.answer(wire.ask((writer, id) => writeAdminister(writer, id, fields)));
+  await wire.answer(wire.administer('queue.purge', { queue: 'q' }));
   assert.is(q(rig).live, 0);
   await rig.restart('power');
   assert.is(q(rig).live, 0);

@@ -157,15 +157,21 @@ test('a request sent again gets its first answer, also after a power cut', async
   assert.is(rig.inside.state.required('other').live, 1200);
 });
 
-test('a large request that a break interrupted goes on where it was', async () => {
-  const { rig } = await rigWith();
+/** A large produce, in whose middle its connection breaks; how much of it lives. */
+async function interrupted(rig: Rig): Promise<{ bodies: string[]; live: number }> {
   const worker = await greeted(rig, session);
   const bodies = Array.from({ length: 3000 }, (_, number) => `${number}`);
   worker.produce({ queue: 'q', sequence: 1 }, ...bodies);
   await rig.until(() => (rig.inside.state.existing('q')?.live ?? 0) > 600);
   worker.disconnect();
-  const live = rig.inside.state.required('q').live;
-  assert.ok(live > 600 && live < 3000);
+  const { live } = rig.inside.state.required('q');
+  assert.ok(live > 600 && live < 3000, `live: ${live}`);
+  return { bodies, live };
+}
+
+test('a large request that a break interrupted goes on where it was', async () => {
+  const { rig } = await rigWith();
+  const { bodies } = await interrupted(rig);
   const again = await greeted(rig, session);
   const { runs } = await again.answer(again.produce({ queue: 'q', sequence: 1 }, ...bodies));
   assert.is(
@@ -177,12 +183,7 @@ test('a large request that a break interrupted goes on where it was', async () =
 
 test('the number of an interrupted request is refused to a smaller one', async () => {
   const { rig } = await rigWith();
-  const worker = await greeted(rig, session);
-  const bodies = Array.from({ length: 3000 }, (_, number) => `${number}`);
-  worker.produce({ queue: 'q', sequence: 1 }, ...bodies);
-  await rig.until(() => (rig.inside.state.existing('q')?.live ?? 0) > 600);
-  worker.disconnect();
-  const { live } = rig.inside.state.required('q');
+  const { live } = await interrupted(rig);
   const again = await greeted(rig, session);
   const refused = await again.answer(again.produce({ queue: 'q', sequence: 1 }, 'a', 'b'));
   assert.is(refused.code, 'BAD_REQUEST');

@@ -10,7 +10,6 @@ import { RECORD } from '../../src/broker/records.ts';
 import { VarintReader } from '../../src/broker/varint.ts';
 import { limits } from '../../src/limits.ts';
 import { FileLog } from '../../src/log/file-log.ts';
-import { writeAdminister } from '../../src/protocol/requests.ts';
 import { systemError } from '../simulation/storage.ts';
 import { Rig } from './support/rig.ts';
 
@@ -141,8 +140,9 @@ test('a jump of the wall clock neither ends a lease nor lengthens one', async ()
     assert.is(rig.inside.state.required('q').inFlight, 1);
     await rig.run(200);
     assert.is(rig.inside.state.required('q').inFlight, 0);
-    const asked = wire.ask((writer, id) => writeAdminister(writer, id, { verb: 'stats' }));
-    const { clock } = (await wire.answer(asked)).value as { clock: { gapMs: number } };
+    const { clock } = (await wire.answer(wire.administer('stats'))).value as {
+      clock: { gapMs: number };
+    };
     assert.ok(Math.abs(clock.gapMs - Math.abs(jumpMs)) < 20, 'the gap is told');
   }
 });

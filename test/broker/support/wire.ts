@@ -13,6 +13,7 @@ import {
   type Receipt,
   type ReceiveFields,
   writeAck,
+  writeAdminister,
   writeHello,
   writeProduce,
   writeReceive,
@@ -134,6 +135,16 @@ export class Wire implements Transport {
 
   ack(queue: string, ...receipts: Receipt[]): number {
     return this.ask((writer, id) => writeAck(writer, id, { queue, receipts }));
+  }
+
+  /** `sequence`: where it may be asked again. */
+  administer(
+    verb: string,
+    args: Readonly<Record<string, unknown>> = {},
+    sequence?: number,
+  ): number {
+    const fields = { verb, arguments: args, sequence };
+    return this.ask((writer, id) => writeAdminister(writer, id, fields));
   }
 
   answerTo(id: number): Answer | undefined {

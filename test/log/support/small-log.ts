@@ -4,7 +4,7 @@
  */
 
 import type { OpenReport } from '../../../src/log/log.ts';
-import { writeAdminister, writeExtend, writeNack } from '../../../src/protocol/requests.ts';
+import { writeExtend, writeNack } from '../../../src/protocol/requests.ts';
 import { Rig } from '../../broker/support/rig.ts';
 import type { Wire } from '../../broker/support/wire.ts';
 import { viewOf } from '../../queue/support/replayed.ts';
@@ -19,11 +19,6 @@ export const sizes = {
   segmentBytes: 1800,
   blockBytesMax: 400,
 };
-
-function administer(wire: Wire, sequence: number, verb: string, fields: object): number {
-  const given = { ...(sequence > 0 && { sequence }), verb, arguments: { ...fields } };
-  return wire.ask((writer, id) => writeAdminister(writer, id, given));
-}
 
 const text = (number: number) => `${number}:`.repeat(60).slice(0, 60 + (number % 7) * 20);
 
@@ -45,7 +40,7 @@ async function traffic(wire: Wire, life: number): Promise<void> {
   await wire.answer(wire.ask((writer, id) => writeNack(writer, id, { ...left, delayMs: 500 })));
   const kept = { queue: 'used', receipts: deliveries.slice(5, 8), sequence: sequence + 2 };
   await wire.answer(wire.ask((writer, id) => writeExtend(writer, id, kept)));
-  await wire.answer(administer(wire, sequence + 3, 'queue.pause', { queue: 'kept' }));
+  await wire.answer(wire.administer('queue.pause', { queue: 'kept' }, sequence + 3));
   await wire.answer(wire.produce({ queue: 'kept', sequence: sequence + 4 }, 'refused'));
   await wire.answer(wire.produce({ queue: 'used', durability: 1 }, text(200), text(201)));
 }
@@ -58,11 +53,11 @@ async function compacted(rig: Rig): Promise<void> {
   const wire = rig.connect();
   await wire.answer(wire.hello());
   const settings = { visibilityMs: 7000, durability: 'write' };
-  await wire.answer(administer(wire, 0, 'queue.create', { queue: 'dead', settings }));
+  await wire.answer(wire.administer('queue.create', { queue: 'dead', settings }));
   for (let number = 0; number < 16; number += 1) {
     await wire.answer(wire.produce({ queue: 'dead' }, text(number)));
   }
-  await wire.answer(administer(wire, 0, 'queue.purge', { queue: 'dead' }));
+  await wire.answer(wire.administer('queue.purge', { queue: 'dead' }));
   await rig.until(() => rig.log.segments()[0]!.firstPosition > 0);
 }
 
