@@ -36,6 +36,18 @@ test('eventually returns what came true, and else says what did not', async () =
   await rejects(throws, { cause });
 });
 
+test('eventually without an interval looks once a turn', async () => {
+  let [turns, looks, isOver] = [0, 0, false];
+  const turn = () => {
+    turns += 1;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await eventually('20 looks', () => ++looks === 20, { intervalMs: 0 });
+  isOver = true;
+  assert.ok(turns >= 18 && turns <= 22, `${turns} turns`);
+});
+
 test('within names the test that took too long', async () => {
   const body = within(20, () => new Promise<void>(() => {}));
   await rejects(body({ __test__: 'slow' }), { message: 'slow took more than 20 ms' });

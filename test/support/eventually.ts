@@ -1,10 +1,11 @@
 // Waits for a condition instead of sleeping: as short as the condition allows, as long as the
 // deadline does.
 
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 
 export interface EventuallyOptions {
   readonly deadlineMs?: number;
+  /** 0: a turn of the event loop. */
   readonly intervalMs?: number;
 }
 
@@ -29,6 +30,6 @@ export async function eventually<T>(
     if (performance.now() >= deadline) {
       throw new Error(`not within ${deadlineMs} ms: ${what}`, { cause });
     }
-    await pause(intervalMs);
+    await (intervalMs === 0 ? turn() : pause(intervalMs));
   }
 }

@@ -4,6 +4,7 @@ import { FileLog, type FileLogOptions } from '../../../src/log/file-log.ts';
 import type { Log, LogListener, OpenReport } from '../../../src/log/log.ts';
 import type { Storage } from '../../../src/log/storage.ts';
 import { SimulatedStorage } from '../../simulation/storage.ts';
+import { eventually } from '../../support/eventually.ts';
 import { seededRandom } from '../../support/random.ts';
 
 export const KIND = 16;
@@ -139,12 +140,7 @@ export async function durable(log: Log, listener?: Listening): Promise<void> {
 
 /** A simulated disk needs turns of the event loop, a real one time. */
 export async function until(condition: () => boolean): Promise<void> {
-  const endMs = performance.now() + 20_000;
-  for (let turn = 0; turn < 100_000 || performance.now() < endMs; turn += 1) {
-    if (condition()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error(`the condition never held: ${condition}`);
+  await eventually(String(condition), condition, { deadlineMs: 20_000, intervalMs: 0 });
 }
 
 export function read(log: Log, position: number, length: number): string | undefined {
