@@ -34,7 +34,12 @@ const exceptions: Readonly<Record<string, string>> = {
 
 const root = join(import.meta.dirname, '..');
 /** Where programs begin; the recount of the rules' state is for tests and the simulation alone. */
-const entries = ['src/index.ts', 'src/cli/main.ts', 'src/queue/invariants.ts'];
+const entries = [
+  'src/index.ts',
+  'src/cli/main.ts',
+  'src/cli/torture/worker.ts',
+  'src/queue/invariants.ts',
+];
 
 function read(folder: string): Source[] {
   const directory = join(root, folder);

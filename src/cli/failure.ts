@@ -22,6 +22,17 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** A program that the command started ended by itself; the command ends with the same code. */
+export class EndedError extends Error {
+  override readonly name = 'EndedError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
 const USAGE_CODES: ReadonlySet<string> = new Set(['BAD_REQUEST', 'BAD_NAME', 'BODY_TOO_LARGE']);
 const UNREACHABLE_CODES: ReadonlySet<string> = new Set(['CONNECT_FAILED', 'CONNECTION_CLOSED']);
 
@@ -29,6 +40,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof SettingsError) return EXIT.usage;
   if (error instanceof LogDamagedError || error instanceof ClockError) return EXIT.damaged;
   if (error instanceof DirectoryLockedError) return EXIT.locked;
+  if (error instanceof EndedError) return error.exitCode;
   if (error instanceof WonderqError) {
     if (USAGE_CODES.has(error.code)) return EXIT.usage;
     return UNREACHABLE_CODES.has(error.code) ? EXIT.unreachable : EXIT.no;

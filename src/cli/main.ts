@@ -15,6 +15,7 @@ import { addReceive } from './receive.ts';
 import { addServe } from './serve.ts';
 import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
+import { addTorture } from './torture.ts';
 import { addTrace } from './trace.ts';
 
 const additions = [
@@ -28,6 +29,7 @@ const additions = [
   addTrace,
   addLog,
   addBench,
+  addTorture,
 ];
 
 function program(): Command {

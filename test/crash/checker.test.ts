@@ -3,8 +3,13 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Checker, type Outage, type Verdict, violationNames } from './support/checker.ts';
-import type { Entry, SettleWord } from './support/history.ts';
+import {
+  Checker,
+  type Outage,
+  type Verdict,
+  violationNames,
+} from '../../src/cli/torture/checker.ts';
+import type { Entry, SettleWord } from '../../src/cli/torture/history.ts';
 
 const produce = (key: string, count = 1): Entry => ({ what: 'produce', key, count });
 const produced = (key: string, ...ids: number[]): Entry => ({ what: 'produced', key, ids });

@@ -3,8 +3,8 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { bodyOf } from '../../src/cli/torture/body.ts';
 import { seededRandom } from '../support/random.ts';
-import { bodyOf } from './support/body.ts';
 import { Judge, toldTooEarly } from './support/crash-judge.ts';
 import { RecordedDirectory } from './support/crash-states.ts';
 import type { Call } from './support/recorded-calls.ts';

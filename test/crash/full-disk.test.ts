@@ -7,12 +7,12 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { whyNot } from '../../src/cli/torture/file-system.ts';
 import type { Client } from '../../src/client/client.ts';
 import { clientOf, serveCommand, urlOf } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { run, type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
-import { whyNot } from './support/file-system.ts';
 
 const test = suite('full disk');
 const patience = { deadlineMs: 60_000 };

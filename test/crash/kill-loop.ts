@@ -2,9 +2,9 @@
 // what was wrong, a line each, and one JSON line; exit code 1 if anything was.
 
 import { parseArgs } from 'node:util';
+import { isGood } from '../../src/cli/torture/checker.ts';
 import { printedSeed } from '../support/random.ts';
 import { runKillLoop } from './support/kill-loop.ts';
-import { isGood } from './support/stage.ts';
 
 const { values } = parseArgs({
   options: { cycles: { type: 'string', default: '20' }, seed: { type: 'string' } },

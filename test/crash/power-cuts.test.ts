@@ -7,9 +7,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { cutPrograms, whyNot } from '../../src/cli/torture/file-system.ts';
 import { type Mutant, misplaced, withPlanted } from '../runner/mutant.ts';
 import { printedSeed } from '../support/random.ts';
-import { cutPrograms, whyNot, withNamespaces } from './support/file-system.ts';
+import { withNamespaces } from './support/namespaces.ts';
 
 const root = join(import.meta.dirname, '../..');
 const program = join(import.meta.dirname, 'power-cuts.ts');

@@ -3,10 +3,11 @@
 // 1 if anything was. It runs itself in namespaces of its own, which take all mounts with them.
 
 import { parseArgs } from 'node:util';
+import { isGood } from '../../src/cli/torture/checker.ts';
+import { cutPrograms, fileSystems, whyNot } from '../../src/cli/torture/file-system.ts';
 import { printedSeed } from '../support/random.ts';
-import { cutPrograms, fileSystems, whyNot, withNamespaces } from './support/file-system.ts';
+import { withNamespaces } from './support/namespaces.ts';
 import { runPowerCuts } from './support/power-cuts.ts';
-import { isGood } from './support/stage.ts';
 
 const { values } = parseArgs({
   options: {

@@ -6,8 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { whyNot } from '../../src/cli/torture/file-system.ts';
 import { type Mutant, misplaced, withPlanted } from '../runner/mutant.ts';
-import { whyNot, withNamespaces } from './support/file-system.ts';
+import { withNamespaces } from './support/namespaces.ts';
 
 const test = suite('write-back');
 const root = join(import.meta.dirname, '../..');

@@ -7,12 +7,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-
-/** Loaded by the broker before its program, so that it does not outlive this process. */
-const endWithParent = `data:text/javascript,${encodeURIComponent(`
-  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-  process.channel.unref();
-`)}`;
+import { endWithParent } from '../child.ts';
 
 export interface Target {
   readonly url: string;
@@ -31,7 +26,7 @@ export async function ownBroker(directory: string): Promise<Target> {
   const flags = ['--port', '0', '--data-dir', dataDir, '--log-level', 'warn'];
   const command = [...process.execArgv, process.argv[1]!, 'serve', ...flags];
   // Not ended by a Ctrl-C of the terminal, but by us once its figures are read.
-  const child = spawn(process.execPath, ['--import', endWithParent, ...command], {
+  const child = spawn(process.execPath, [...endWithParent, ...command], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     detached: true,
   });

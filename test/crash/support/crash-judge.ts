@@ -1,7 +1,7 @@
 // What must be there after a power cut behind so many of the recorded calls, by what had been told
 // until then; and whether what was told had been made durable before.
 
-import { keyOf } from './body.ts';
+import { keyOf } from '../../../src/cli/torture/body.ts';
 import type { Call } from './recorded-calls.ts';
 import type { Moment, RecordedLives } from './recorded-lives.ts';
 import type { Recovered } from './recovered.ts';

@@ -3,16 +3,15 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { Kills, workBytesMax } from '../../../src/cli/torture/kills.ts';
+import { quantile, Stage } from '../../../src/cli/torture/stage.ts';
 import { withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { withTemporary } from '../../support/temporary.ts';
+import { brokerStart } from './broker-start.ts';
 import { compileLogKill, drawMoment, type KillCall, killEnvironment } from './log-kill.ts';
-import { quantile, Stage } from './stage.ts';
 
 const workerCount = 2;
-/** Of history between a start and a kill. */
-const workBytesMax = 300_000;
 
 export interface KillLoopOptions {
   readonly cycles: number;
@@ -24,7 +23,7 @@ class KillLoop {
   readonly #random: Random;
   readonly #dataDir: string;
   readonly #shim: string | undefined;
-  readonly kills = { atWork: 0, atStart: 0 };
+  readonly kills: Kills;
   /** Kills by the shim, by the call; `missed`: the call did not come in time. */
   readonly targeted: Record<KillCall | 'missed' | 'atStart', number> = {
     write: 0,
@@ -41,40 +40,20 @@ class KillLoop {
     this.#random = random;
     this.#dataDir = dataDir;
     this.#shim = shim;
+    this.kills = new Kills(stage, random);
   }
 
   async run(cycles: number): Promise<void> {
-    const first = await this.#stage.startBroker();
-    this.#stage.startWorkers();
-    await this.#stage.work(workBytesMax, first);
-    this.#stage.goesDown();
-    await first.end('SIGKILL');
+    await this.kills.first();
     for (let cycle = 1; cycle < cycles; cycle += 1) await this.#cycle();
     await this.#stage.drain(await this.#stage.startBroker());
   }
 
   async #cycle(): Promise<void> {
     const chance = this.#random.fraction();
-    if (chance < 0.35) await this.#killAtWork();
-    else if (chance < 0.5 || this.#shim === undefined) await this.#killAtStart();
+    if (chance < 0.35) await this.kills.atWork();
+    else if (chance < 0.5 || this.#shim === undefined) await this.kills.atStart();
     else await this.#killAtCall(this.#shim);
-  }
-
-  async #killAtWork(): Promise<void> {
-    const broker = await this.#stage.startBroker();
-    await this.#stage.work(this.#random.integer(0, workBytesMax), broker);
-    this.#stage.goesDown();
-    await broker.end('SIGKILL');
-    this.kills.atWork += 1;
-  }
-
-  /** Anywhere in the second half of a start; where it was faster, right after it. */
-  async #killAtStart(): Promise<void> {
-    const usualMs = quantile(this.#stage.startsMs, 0.5);
-    const broker = this.#stage.spawnBroker();
-    await pause(usualMs * (0.5 + this.#random.fraction() / 2));
-    await broker.end('SIGKILL');
-    this.kills.atStart += 1;
   }
 
   async #killAtCall(shim: string): Promise<void> {
@@ -87,8 +66,7 @@ class KillLoop {
       this.#stage.goesDown();
     }
     const isMissed = broker.isRunning;
-    const { signal, code } = await broker.end('SIGKILL');
-    if (signal !== 'SIGKILL') throw new Error(`the broker ended with ${code}: ${broker.stderr}`);
+    await this.#stage.kill(broker);
     this.targeted[isMissed ? 'missed' : moment.call] += 1;
     if (!hasListened) this.targeted.atStart += 1;
   }
@@ -104,7 +82,8 @@ export function runKillLoop({ cycles, seed }: KillLoopOptions) {
       const historyDir = join(directory, 'histories');
       mkdirSync(historyDir);
       const shim = await compileLogKill(directory);
-      const stage = new Stage({ start, dataDir, historyDir, seed, workerCount });
+      const broker = brokerStart();
+      const stage = new Stage({ start, dataDir, historyDir, seed, workerCount, broker });
       const loop = new KillLoop(stage, random, dataDir, shim);
       await loop.run(cycles);
       const { verdict, violations } = await stage.verdict();
@@ -113,7 +92,7 @@ export function runKillLoop({ cycles, seed }: KillLoopOptions) {
         seed,
         cycles,
         ...verdict,
-        kills: loop.kills,
+        kills: loop.kills.counts,
         targeted: shim === undefined ? undefined : loop.targeted,
         segmentsRemoved: stage.segmentsRemoved,
         startMsP50: quantile(stage.startsMs, 0.5),

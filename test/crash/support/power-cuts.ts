@@ -1,17 +1,18 @@
 // Cuts the power under a broker again and again while workers use it, and judges what is there
-// afterwards. Runs inside the namespaces of `file-system.ts`.
+// afterwards. Runs inside the namespaces of `namespaces.ts`.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Start, type TestProcess, withProcesses } from '../../support/processes.ts';
-import { type Random, seededRandom } from '../../support/random.ts';
+import type { CutFileSystem, FileSystemName } from '../../../src/cli/torture/file-system.ts';
+import { cutOften, dataDirOn } from '../../../src/cli/torture/power-cuts.ts';
+import { quantile, Stage } from '../../../src/cli/torture/stage.ts';
+import { type Start, withProcesses } from '../../support/processes.ts';
+import { seededRandom } from '../../support/random.ts';
 import { withTemporary } from '../../support/temporary.ts';
-import { ageLock, CutFileSystem, type FileSystemName } from './file-system.ts';
-import { quantile, Stage } from './stage.ts';
+import { brokerStart } from './broker-start.ts';
+import { withMemoryDisk } from './memory-disk.ts';
 
 const workerCount = 2;
-/** Of history between a start and a cut. */
-const workBytesMax = 200_000;
 
 export interface PowerCutOptions {
   readonly cuts: number;
@@ -19,37 +20,6 @@ export interface PowerCutOptions {
   readonly seed: number;
   /** Where the broker's sources are; default: here. */
   readonly sourceDir?: string | undefined;
-}
-
-const dataDirOn = (disk: CutFileSystem) => join(disk.path, 'data');
-
-type Cut = 'shutdown' | 'copy';
-
-/**
- * Returns how it was cut. The processor stops before the disk does: while ext4 shuts down, an
- * `fdatasync` on its way may succeed without its data, which no power cut can tell anyone.
- */
-async function cutPower(disk: CutFileSystem, broker: TestProcess, random: Random): Promise<Cut> {
-  const cut = random.pick(['shutdown', 'copy'] as const);
-  broker.signal('SIGSTOP');
-  await (cut === 'shutdown' ? disk.shutDown() : disk.copyLive());
-  await broker.end('SIGKILL');
-  await disk.powerOn();
-  ageLock(dataDirOn(disk));
-  return cut;
-}
-
-async function cutOften(stage: Stage, disk: CutFileSystem, cuts: number, random: Random) {
-  const counts = { shutdown: 0, copy: 0 };
-  for (let count = 0; count < cuts; count += 1) {
-    const broker = await stage.startBroker();
-    if (count === 0) stage.startWorkers();
-    await stage.work(random.integer(count === 0 ? workBytesMax : 0, workBytesMax), broker);
-    stage.goesDown();
-    counts[await cutPower(disk, broker, random)] += 1;
-  }
-  await stage.drain(await stage.startBroker());
-  return counts;
 }
 
 async function cutAndJudge(
@@ -62,10 +32,10 @@ async function cutAndJudge(
   const sinceMs = performance.now();
   const historyDir = join(directory, 'histories');
   mkdirSync(historyDir);
-  const source = sourceDir === undefined ? {} : { sourceDir };
   const dataDir = dataDirOn(disk);
-  const stage = new Stage({ start, dataDir, historyDir, seed, workerCount, ...source });
-  const counts = await cutOften(stage, disk, cuts, seededRandom(seed));
+  const broker = brokerStart(sourceDir);
+  const stage = new Stage({ start, dataDir, historyDir, seed, workerCount, broker });
+  const counts = await cutOften(stage, disk, seededRandom(seed), Array(cuts).keys());
   const { verdict, violations } = await stage.verdict();
   const report = {
     test: 'power cuts',
@@ -84,12 +54,9 @@ async function cutAndJudge(
 
 /** What the cuts did and found, and what was wrong in words. */
 export function runPowerCuts(options: PowerCutOptions) {
-  return withTemporary(async (directory) => {
-    const disk = await CutFileSystem.make(directory, options.name);
-    try {
-      return await withProcesses((start) => cutAndJudge(directory, disk, start, options));
-    } finally {
-      await disk.remove();
-    }
-  });
+  return withTemporary((directory) =>
+    withMemoryDisk(directory, options.name, (disk) =>
+      withProcesses((start) => cutAndJudge(directory, disk, start, options)),
+    ),
+  );
 }

@@ -3,10 +3,10 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { bodyOf, keyOf } from '../../../src/cli/torture/body.ts';
 import { urlOf } from '../../support/broker.ts';
 import { type Start, type TestProcess, withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
-import { bodyOf, keyOf } from './body.ts';
 import { Caller, type Delivered } from './caller.ts';
 import { type Call, readCalls } from './recorded-calls.ts';
 import { segmentBytes } from './tiny-sizes.ts';

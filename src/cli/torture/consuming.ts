@@ -1,12 +1,13 @@
-// The consumers of a worker. Each holds some of what it received for a while, so that kills find
-// leases of every kind, and then settles it: mostly acks, some nacks, releases and extends.
-
-import type { Client, Delivery, ReceiveOptions } from '../../../src/client/client.ts';
-import type { WonderqError } from '../../../src/errors.ts';
-import type { Random } from '../../support/random.ts';
+/**
+ * The consumers of a worker. Each holds some of what it received for a while, so that kills find
+ * leases of every kind, and then settles it: mostly acks, some nacks, releases and extends.
+ */
+import type { Client, Delivery, ReceiveOptions } from '../../client/client.ts';
+import type { WonderqError } from '../../errors.ts';
 import { keyOf } from './body.ts';
 import { type History, monotonicMs, type SettleWord } from './history.ts';
 import { isUnknown } from './producing.ts';
+import type { Random } from './random.ts';
 
 const extendMs = 20_000;
 const batchMax = 50;

@@ -1,21 +1,32 @@
-// A broker that comes and goes, and workers that use it all the while: where it listens, what it
-// was started with, how far the histories have come, and the verdict on them at the end.
-
+/**
+ * A broker that comes and goes, and workers that use it all the while: where it listens, what it
+ * was started with, how far the histories have come, and the verdict on them at the end.
+ */
 import { createReadStream, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { eventually } from '../../support/eventually.ts';
-import type { Start, TestProcess } from '../../support/processes.ts';
-import { Checker, type Outage, type Verdict, violationNames } from './checker.ts';
+import type { Child, Start } from '../child.ts';
+import { eventually } from '../eventually.ts';
+import { EndedError, EXIT } from '../failure.ts';
+import { Checker, type Outage, type Verdict } from './checker.ts';
 import { monotonicMs } from './history.ts';
 
-const queue = 'crash';
-const segmentBytes = 1536 * 1024;
+const queue = 'torture';
+/** Under which a worker is found beside this file, built or not. */
+const workerPath = path.join(import.meta.dirname, `worker${path.extname(import.meta.filename)}`);
 const patience = { deadlineMs: 60_000 };
 const drainMs = 120_000;
-const project = join(import.meta.dirname, '../../..');
 /** Sessions stay through every restart. */
 const releaseAfterMs = 120_000;
+
+/** How to start a broker. */
+export interface BrokerStart {
+  /** What Node takes to run `wonderq`. */
+  readonly parameters: readonly string[];
+  readonly segmentBytes: number;
+  /** The folder it runs in; default: the present one. */
+  readonly cwd?: string;
+}
 
 export interface StageOptions {
   readonly start: Start;
@@ -25,13 +36,12 @@ export interface StageOptions {
   readonly historyDir: string;
   readonly seed: number;
   readonly workerCount: number;
-  /** Where the broker's sources are; default: here. */
-  readonly sourceDir?: string;
+  readonly broker: BrokerStart;
 }
 
 export class Stage {
   readonly #options: StageOptions;
-  readonly #workers: TestProcess[] = [];
+  readonly #workers: Child[] = [];
   readonly #outages: Outage[] = [];
   /** How long it took from each start to its listening line. */
   readonly startsMs: number[] = [];
@@ -44,10 +54,9 @@ export class Stage {
   }
 
   /** A broker that may or may not come to listen. */
-  spawnBroker(env: Readonly<Record<string, string>> = {}): TestProcess {
-    const { start, dataDir, sourceDir = project } = this.#options;
-    const at = (path: string) => join(sourceDir, path);
-    const preload = ['--import', 'tsx', '--import', at('test/crash/support/small-segments.ts')];
+  spawnBroker(env: Readonly<Record<string, string>> = {}): Child {
+    const { start, dataDir, broker } = this.#options;
+    const { segmentBytes, parameters, cwd } = broker;
     const settings = {
       port: this.#port,
       'data-dir': dataDir,
@@ -56,24 +65,21 @@ export class Stage {
       'log-level': 'error',
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-    const parameters = [...preload, at('src/cli/main.ts'), 'serve', ...flags];
-    return start(process.execPath, parameters, { env, cwd: sourceDir });
+    const options = { env, endsWithParent: true, ...(cwd === undefined ? {} : { cwd }) };
+    return start(process.execPath, [...parameters, 'serve', ...flags], options);
   }
 
   /** Starts a broker and waits until it listens: at once, whenever the one before was killed. */
-  async startBroker(): Promise<TestProcess> {
+  async startBroker(): Promise<Child> {
     const sinceMs = monotonicMs();
     const broker = this.spawnBroker();
-    if (!(await this.listens(broker))) {
-      const { code } = await broker.ended;
-      throw new Error(`the start ended with ${code}: ${broker.stderr}`);
-    }
+    if (!(await this.listens(broker))) throw await endOf(broker, 'instead of listening');
     this.startsMs.push(monotonicMs() - sinceMs);
     return broker;
   }
 
   /** Whether it comes to listen; false where it ends before. */
-  async listens(broker: TestProcess): Promise<boolean> {
+  async listens(broker: Child): Promise<boolean> {
     try {
       await this.#listening(broker);
       return true;
@@ -83,7 +89,7 @@ export class Stage {
     }
   }
 
-  async #listening(broker: TestProcess): Promise<void> {
+  async #listening(broker: Child): Promise<void> {
     const [, url = ''] = await broker.line(/^listening on (wonderq:.*)$/, patience);
     this.#url = url;
     this.#port = new URL(url).port;
@@ -96,13 +102,19 @@ export class Stage {
     if (this.#downMs === 0) this.#downMs = monotonicMs();
   }
 
+  /** Throws where it has ended by itself before. */
+  async kill(broker: Child): Promise<void> {
+    const { signal } = await broker.end('SIGKILL');
+    if (signal !== 'SIGKILL') throw await endOf(broker, 'by itself');
+  }
+
   startWorkers(): void {
     const { start, seed, workerCount } = this.#options;
-    const program = join(import.meta.dirname, 'worker.ts');
     for (let at = 0; at < workerCount; at += 1) {
       const own = [this.#url, queue, this.#historyOf(at), `w${at}`, `${seed + at}`];
-      const parameters = ['--import', 'tsx', program, ...own];
-      this.#workers.push(start(process.execPath, parameters, { isInputOpen: true }));
+      const parameters = [...process.execArgv, workerPath, ...own];
+      const options = { isInputOpen: true, endsWithParent: true };
+      this.#workers.push(start(process.execPath, parameters, options));
     }
   }
 
@@ -113,24 +125,24 @@ export class Stage {
   }
 
   /** Waits until the workers have written down so many bytes more, or the broker has ended. */
-  async work(bytes: number, broker: TestProcess): Promise<void> {
+  async work(bytes: number, broker: Child): Promise<void> {
     const enough = this.progress() + bytes;
-    const isThere = () => {
-      const ended = this.#workers.find((worker) => !worker.isRunning);
-      if (ended !== undefined) throw new Error(`a worker ended: ${ended.stderr}`);
-      return this.progress() >= enough || !broker.isRunning;
-    };
-    await eventually(`${bytes} bytes of history`, isThere, { ...patience, intervalMs: 2 });
+    const ended = () => this.#workers.find((worker) => !worker.isRunning);
+    const isOver = () => ended() !== undefined || !broker.isRunning;
+    const isDone = () => this.progress() >= enough || isOver();
+    await eventually(`${bytes} bytes of history`, isDone, { ...patience, intervalMs: 2 });
+    const worker = ended();
+    if (worker !== undefined) throw new Error(`a worker ended: ${worker.stderr}`);
   }
 
   /** Lets the workers settle everything, and ends the broker in good order. */
-  async drain(broker: TestProcess): Promise<void> {
+  async drain(broker: Child): Promise<void> {
     for (const worker of this.#workers) worker.endInput();
     const drained = { deadlineMs: drainMs };
     await Promise.all(this.#workers.map((worker) => worker.line(/^drained$/, drained)));
     await Promise.all(this.#workers.map((worker) => worker.ended));
     const { code } = await broker.end('SIGTERM');
-    if (code !== 0) throw new Error(`the broker ended with ${code}: ${broker.stderr}`);
+    if (code !== EXIT.ok) throw await endOf(broker, 'when it was to stop');
   }
 
   async verdict(): Promise<{ verdict: Verdict; violations: string[] }> {
@@ -144,21 +156,25 @@ export class Stage {
 
   /** How many segments were compacted away in all lives. */
   get segmentsRemoved(): number {
-    const names = readdirSync(join(this.#options.dataDir, 'log'));
+    const names = readdirSync(path.join(this.#options.dataDir, 'log'));
     const numbers = names.filter((name) => name.endsWith('.wq')).map((name) => parseInt(name, 10));
     return Math.min(...numbers) - 1;
   }
 
   #historyOf(at: number): string {
-    return join(this.#options.historyDir, `worker-${at}.jsonl`);
+    return path.join(this.#options.historyDir, `worker-${at}.jsonl`);
   }
 }
 
-function bytesOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+function bytesOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-export const isGood = (verdict: Verdict) => violationNames.every((name) => verdict[name] === 0);
+async function endOf(broker: Child, when: string): Promise<EndedError> {
+  const { code, signal } = await broker.ended;
+  const told = `the broker ended with ${code ?? signal} ${when}: ${broker.stderr}`;
+  return new EndedError(told.trimEnd(), code ?? EXIT.defect);
+}
 
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((one, other) => one - other);

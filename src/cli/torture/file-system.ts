@@ -1,13 +1,14 @@
-// A file system of its own in memory, mounted through a loop device, whose power can be cut. It lives
-// in a mount namespace and a process namespace that `withNamespaces` makes: when the program in
-// them ends, however it ends, the kernel ends its processes and undoes its mounts and loop devices.
-
+/**
+ * A file system in a file, mounted through a loop device, whose power can be cut. It lives in
+ * namespaces of its own (`namespaces.ts`).
+ */
 import { existsSync, readFileSync, utimesSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { eventually } from '../../support/eventually.ts';
-import { run, withProcesses } from '../../support/processes.ts';
-import { withTemporary } from '../../support/temporary.ts';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { run } from '../child.ts';
+import { eventually } from '../eventually.ts';
+import { namespaceFlags } from './namespaces.ts';
 
 export const fileSystems = ['ext4', 'xfs'] as const;
 export type FileSystemName = (typeof fileSystems)[number];
@@ -19,16 +20,17 @@ const makers = {
   xfs: ['mkfs.xfs', '-q', '-f'],
 } as const;
 
-async function must(command: string, ...parameters: string[]): Promise<string> {
+/** Runs a command that must end well, and returns what it printed. */
+export async function must(command: string, ...parameters: string[]): Promise<string> {
   const { code, stdout, stderr } = await run(command, parameters);
   if (code !== 0) throw new Error(`${command} ${parameters.join(' ')}: ${code}, ${stderr}`);
   return stdout;
 }
 
-async function makeImage(path: string, name: FileSystemName): Promise<void> {
-  await must('truncate', '-s', imageBytes[name], path);
+async function makeImage(image: string, name: FileSystemName): Promise<void> {
+  await must('truncate', '-s', imageBytes[name], image);
   const [maker, ...flags] = makers[name];
-  await must(maker, ...flags, path);
+  await must(maker, ...flags, image);
 }
 
 /** Why none can be mounted here, or used with some programs; or undefined. */
@@ -42,33 +44,25 @@ export async function whyNot(
     if (code !== 0) return `there is no ${program}`;
   }
   // In a container root may not be allowed to.
-  return await withTemporary(async (directory) => {
-    const image = join(directory, 'image');
+  const directory = await mkdtemp(path.join(tmpdir(), 'wonderq-mount-'));
+  try {
+    const image = path.join(directory, 'image');
     await makeImage(image, name);
-    const mount = ['--mount', 'mount', '-o', 'loop', image, directory];
-    const { code, stderr } = await run('unshare', mount);
+    const mount = ['mount', '-o', 'loop', image, directory];
+    const { code, stderr } = await run('unshare', [...namespaceFlags, ...mount]);
     return code === 0 ? undefined : `nothing can be mounted: ${stderr.trim()}`;
-  });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 }
 
 /** What a cut of the power is made with. */
 export const cutPrograms = ['xfs_io'];
 
-/** Runs a program in namespaces of its own; returns its exit code and what it printed. */
-export function withNamespaces(program: string, parameters: readonly string[]) {
-  const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--mount-proc'];
-  const node = [process.execPath, '--import', 'tsx', program, ...parameters];
-  return withProcesses(async (start) => {
-    const inside = start('unshare', [...namespaces, '--kill-child', ...node]);
-    const { code } = await inside.ended;
-    return { code, stdout: inside.stdout, stderr: inside.stderr };
-  });
-}
-
 /** A machine takes longer to come back than the lock of one that is gone takes to get stale. */
 export function ageLock(dataDir: string): void {
   const longAgo = new Date(Date.now() - 60_000);
-  const lock = join(dataDir, 'log/lock');
+  const lock = path.join(dataDir, 'log/lock');
   if (existsSync(lock)) utimesSync(lock, longAgo, longAgo);
 }
 
@@ -79,24 +73,20 @@ export class CutFileSystem {
   /** Where it is mounted. */
   readonly path: string;
 
-  private constructor(directory: string, name: FileSystemName) {
+  private constructor(name: FileSystemName, imageDir: string, mountPoint: string) {
     this.#name = name;
-    this.#image = join(directory, 'memory/image');
-    this.#copy = join(directory, 'memory/copy');
-    this.path = join(directory, 'mounted');
+    this.#image = path.join(imageDir, 'image');
+    this.#copy = path.join(imageDir, 'copy');
+    this.path = mountPoint;
   }
 
-  /** Makes and mounts one under an empty directory; `memory`: as much is behind it, if not enough. */
+  /** Makes one whose image is in a directory, and mounts it on an empty one. */
   static async make(
-    directory: string,
     name: FileSystemName,
-    memory = '100%',
+    imageDir: string,
+    mountPoint: string,
   ): Promise<CutFileSystem> {
-    const made = new CutFileSystem(directory, name);
-    const behind = join(directory, 'memory');
-    await mkdir(behind);
-    await mkdir(made.path);
-    await must('mount', '-t', 'tmpfs', '-o', `size=${memory}`, 'tmpfs', behind);
+    const made = new CutFileSystem(name, imageDir, mountPoint);
     await makeImage(made.#image, name);
     await made.#mount();
     return made;
@@ -124,11 +114,6 @@ export class CutFileSystem {
     await this.shutDown();
   }
 
-  /** From here on the image has room for all that it says it has. */
-  async addMemory(): Promise<void> {
-    await must('mount', '-o', 'remount,size=100%', dirname(this.#image));
-  }
-
   /** The machine comes back: the file system is mounted anew and replays its journal. */
   async powerOn(): Promise<void> {
     await must('umount', this.path);
@@ -141,7 +126,6 @@ export class CutFileSystem {
   /** Also in the middle of everything: then who still uses it is about to be ended. */
   async remove(): Promise<void> {
     await must('umount', '--lazy', this.path);
-    await must('umount', '--lazy', dirname(this.#image));
   }
 
   async #mount(): Promise<void> {

@@ -1,11 +1,12 @@
-// The producers of a worker: single messages side by side, batches, and one without a session, whose
-// calls end unknown when its connection breaks.
-
-import type { Client } from '../../../src/client/client.ts';
-import { WonderqError } from '../../../src/errors.ts';
-import type { Random } from '../../support/random.ts';
+/**
+ * The producers of a worker: single messages side by side, batches, and one without a session,
+ * whose calls end unknown when its connection breaks.
+ */
+import type { Client } from '../../client/client.ts';
+import { WonderqError } from '../../errors.ts';
 import { bodyOf } from './body.ts';
 import type { History } from './history.ts';
+import type { Random } from './random.ts';
 
 /** Codes of calls that may have been executed; any other is a refusal. */
 const unknownCodes: readonly string[] = ['TIMEOUT', 'CONNECTION_CLOSED', 'CONNECT_FAILED'];

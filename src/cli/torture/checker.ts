@@ -1,8 +1,9 @@
-// Judges what happened by the histories of all clients, and knows nothing else. The words are those
-// of Jepsen's queue checker. *Lost*: confirmed, and after everything was drained no ack can have
-// deleted it. *Unexpected*: delivered, and nobody produced it so. *Duplicated*: one message under
-// two IDs. *Recovered*: produced with an unknown outcome, and there after all.
-
+/**
+ * Judges what happened by the histories of all clients, and knows nothing else. The words are those
+ * of Jepsen's queue checker. *Lost*: confirmed, and after everything was drained no ack can have
+ * deleted it. *Unexpected*: delivered, and nobody produced it so. *Duplicated*: one message under
+ * two IDs. *Recovered*: produced with an unknown outcome, and there after all.
+ */
 import type { DeliveryEntry, Entry, ReceiptEntry, SettleWord } from './history.ts';
 
 /** Broker time may go a thousandth slower than the clock of the histories. */
@@ -81,7 +82,9 @@ export const violationNames = [
   'leasesRefused',
 ] as const;
 
-const nothing: Verdict = {
+export const isGood = (verdict: Verdict) => violationNames.every((name) => verdict[name] === 0);
+
+export const nothing: Verdict = {
   produced: 0,
   confirmed: 0,
   unknown: 0,
@@ -271,7 +274,8 @@ const tell = ({ token, count }: Seen) => `${count} (token ${token})`;
 function tellAll(seen: Seen): string {
   const { by, sinceMs, atMs, visibilityMs, settles } = seen;
   const since = sinceMs === null ? 'pushed' : `asked for at ${Math.round(sinceMs)}`;
-  const had = `${tell(seen)} had by ${by} for ${visibilityMs}, ${since}, came at ${Math.round(atMs)}`;
+  const came = `came at ${Math.round(atMs)}`;
+  const had = `${tell(seen)} had by ${by} for ${visibilityMs}, ${since}, ${came}`;
   return [had, ...settles.map(tellSettle)].join(', ');
 }
 

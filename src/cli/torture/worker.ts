@@ -1,15 +1,16 @@
-// One of several programs that use a broker while it is killed: producers and competing consumers,
-// each with a connection of its own, which go on through every restart and write down all that they
-// asked for and were told. `worker.ts URL QUEUE HISTORY NAME SEED`. When its input ends it produces
-// no more, settles everything, and ends once the queue is empty.
-
+/**
+ * One of several programs that use a broker while it is killed: producers and competing consumers,
+ * each with a connection of its own, which go on through every restart and write down all that they
+ * asked for and were told. `worker.ts URL QUEUE HISTORY NAME SEED`. When its input ends it produces
+ * no more, settles everything, and ends once the queue is empty.
+ */
 import { once } from 'node:events';
-import { connect } from '../../../src/client/client.ts';
-import { eventually } from '../../support/eventually.ts';
-import { seededRandom } from '../../support/random.ts';
+import { connect } from '../../client/client.ts';
+import { eventually } from '../eventually.ts';
 import { Consumer, type ConsumerManner } from './consuming.ts';
 import { History } from './history.ts';
 import { Producer } from './producing.ts';
+import { seededRandom } from './random.ts';
 
 /** Of the messages of this worker that are confirmed and not yet acknowledged by it. */
 const openMax = 1500;

@@ -1,7 +1,8 @@
-// What a client writes down, a JSON line each, and nothing else: what it asked for before it asks,
-// and what it was told. Times are of the machine's monotonic clock, so that those of several
-// processes compare. The writer is here; `checker.ts` reads.
-
+/**
+ * What a client writes down, a JSON line each, and nothing else: what it asked for before it asks,
+ * and what it was told. Times are of the machine's monotonic clock, so that those of several
+ * processes compare. The writer is here; `checker.ts` reads.
+ */
 import { appendFileSync } from 'node:fs';
 
 /** Message ID and token. */

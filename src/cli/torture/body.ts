@@ -1,5 +1,6 @@
-// Bodies that tell which message they are of, and whether they are whole.
-
+/**
+ * Bodies that tell which message they are of, and whether they are whole.
+ */
 const bodyBytes = [24, 200, 200, 2000, 20_000] as const;
 
 const fill = (key: string, bytes: number) =>
