@@ -155,7 +155,7 @@ test(
   withBroker(async (broker) => {
     const client = await connect(broker.url, { timeoutMs: 400 });
     await broker.close();
-    await eventually('the break', () => !client.isConnected);
+    await eventually('the break', () => !client.isConnected, { intervalMs: 0 });
     await rejects(client.produce('orders', 'a'), { code: 'TIMEOUT' });
     await rejects(client.receive('orders'), { code: 'TIMEOUT' });
     await client.close();
