@@ -98,10 +98,18 @@ await inputEnded;
 isDraining = true;
 change(0);
 await producing;
-const isEmpty = async () => {
-  const { ready, inFlight, delayed } = await watcher.getQueue(queue);
-  return ready === 0 && inFlight === 0 && delayed === 0;
-};
+
+/** A queue that is gone has nothing to wait for; that its messages are gone with it is told. */
+async function isEmpty(): Promise<boolean> {
+  try {
+    const { ready, inFlight, delayed } = await watcher.getQueue(queue);
+    return ready === 0 && inFlight === 0 && delayed === 0;
+  } catch (error) {
+    if ((error as { code?: string }).code === 'QUEUE_NOT_FOUND') return true;
+    throw error;
+  }
+}
+
 await eventually('all is settled', isEmpty, { deadlineMs: drainMs, intervalMs: 50 });
 isDrained = true;
 tellDrained();
