@@ -298,8 +298,9 @@ class SimulatedFile implements StorageFile {
   }
 
   read(target: Uint8Array, offset: number): Promise<number> {
+    // Beyond the end there is nothing to read, as on a real file.
     return this.#storage.perform('read', this.#name, () =>
-      this.#inode.cache.copy(target, 0, offset, offset + target.length),
+      this.#inode.cache.subarray(offset, offset + target.length).copy(target),
     );
   }
 

@@ -3,6 +3,7 @@
  * who connects, what is sent, how long a sync takes, and when time goes on.
  */
 import { Broker, type BrokerEnd } from '../../../src/broker/broker.ts';
+import type { Runtime } from '../../../src/broker/runtime.ts';
 import { type BrokerSettings, defaultSettings } from '../../../src/broker/settings.ts';
 import type { StartReport } from '../../../src/broker/start-report.ts';
 import { FileLog, type FileLogOptions } from '../../../src/log/file-log.ts';
@@ -55,6 +56,24 @@ export class Rig {
     return this.log.space();
   }
 
+  /** The world as this life sees it. */
+  get runtime(): Runtime {
+    const { scheduler, life } = this;
+    const later = (ms: number, act: () => void) =>
+      scheduler.after(ms, () => {
+        if (this.life === life) act();
+      });
+    return {
+      wallMs: () => 1_700_000_000_000 + Math.floor(scheduler.nowMs) + this.wallOffsetMs,
+      monotonicMs: () => scheduler.nowMs,
+      random48: () => scheduler.random.uint32(),
+      defer: (act) => {
+        later(0.001, act);
+      },
+      after: later,
+    };
+  }
+
   async start(): Promise<StartReport> {
     return await this.wait(this.begin());
   }
@@ -62,23 +81,10 @@ export class Rig {
   /** Begins a life without waiting for it. */
   begin(): Promise<StartReport> {
     this.life += 1;
-    const { scheduler, life, options } = this;
+    const { life, options } = this;
     this.end = undefined;
     this.log = new FileLog(this.storage, { reserve: false, salt: () => 7, ...options.log });
-    const later = (ms: number, act: () => void) =>
-      scheduler.after(ms, () => {
-        if (this.life === life) act();
-      });
-    const runtime = {
-      wallMs: () => 1_700_000_000_000 + Math.floor(scheduler.nowMs) + this.wallOffsetMs,
-      monotonicMs: () => scheduler.nowMs,
-      random48: () => scheduler.random.uint32(),
-      defer: (act: () => void) => {
-        later(0.001, act);
-      },
-      after: later,
-    };
-    this.broker = new Broker(this.log, runtime, {
+    this.broker = new Broker(this.log, this.runtime, {
       settings: { ...defaultSettings, ...options.settings },
     });
     void this.broker.ended.then((end) => {

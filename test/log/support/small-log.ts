@@ -3,7 +3,9 @@
  * that a client could ever notice of it, in one text.
  */
 
+import { readLogState } from '../../../src/broker/log-state.ts';
 import type { OpenReport } from '../../../src/log/log.ts';
+import { Snapshot } from '../../../src/log/snapshot.ts';
 import { writeExtend, writeNack } from '../../../src/protocol/requests.ts';
 import { Rig } from '../../broker/support/rig.ts';
 import type { Wire } from '../../broker/support/wire.ts';
@@ -113,6 +115,8 @@ export interface Found {
   readonly report: OpenReport;
   /** Queues, messages with their bodies, leases, settings, sessions and their answers. */
   readonly state: string;
+  /** Queues and messages alone. */
+  readonly queues: string;
 }
 
 /** Starts a broker on these files. Rejects as the start does. */
@@ -125,7 +129,18 @@ export async function startOn(files: Files): Promise<Found> {
   for (const { messages } of view.queues) {
     for (const { position, length } of messages) bodies.push(await bodyAt(rig, position, length));
   }
-  return { report, state: JSON.stringify({ ...view, bodies }) };
+  const queues = JSON.stringify(view.queues);
+  return { report, state: JSON.stringify({ ...view, bodies }), queues };
+}
+
+/** What `log verify` makes of them: how much a start would cut, and all messages. */
+export async function verifyOn(files: Files): Promise<{ bytesCut: number; queues: string }> {
+  const rig = new Rig({ log: sizes });
+  rig.storage.load(files);
+  const snapshot = await rig.wait(Snapshot.take(rig.storage));
+  const reading = readLogState(snapshot, rig.runtime, undefined, sizes);
+  const { findings, state } = await rig.wait(reading);
+  return { bytesCut: findings.torn?.bytes ?? 0, queues: JSON.stringify(viewOf(state).queues) };
 }
 
 async function bodyAt(rig: Rig, position: number, length: number): Promise<string> {
