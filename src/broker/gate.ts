@@ -50,6 +50,7 @@ export class Gate {
   forget(connection: Connection): void {
     this.holding.delete(connection);
     this.heldBytes -= connection.countedBytes;
+    connection.countedBytes = 0;
   }
 
   /**

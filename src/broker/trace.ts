@@ -142,14 +142,13 @@ export class Tracer {
 
   /** By a record that holds the message itself, and so far this number of deliveries. */
   #begin(queue: number, said: Said, deliveryCount: number): void {
-    this.#isLive = true;
     this.#deliveriesBefore ??= deliveryCount - this.#deliveries;
     this.#say(queue, said);
   }
 
   #end(queue: number, what: 'acked' | 'purged' | 'deleted'): void {
-    this.#isLive = false;
     this.#say(queue, { what });
+    this.#isLive = false;
   }
 
   /** The message of a record that names the queue only. */
@@ -159,6 +158,8 @@ export class Tracer {
 
   #say(queue: number, said: Said): void {
     this.#queue = queue;
+    // Whatever is said of it, but for its end: its beginning may have gone with an older segment.
+    this.#isLive = true;
     this.#heard.push({ ...this.#place, ...said, deliveries: this.#deliveries });
   }
 

@@ -4,7 +4,7 @@
  * there.
  */
 import { randomInt } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
@@ -79,11 +79,19 @@ function optionsOf(flags: Flags) {
   return options;
 }
 
+function newFolder(dataDir: string): string {
+  if (!existsSync(dataDir)) throw new UsageError(`--data-dir: there is no ${dataDir}`);
+  return mkdtempSync(path.join(path.resolve(dataDir), 'wonderq-torture-'));
+}
+
 /** The folder is told where it stays: because something was lost, or went wrong altogether. */
 async function tortureInNewFolder(flags: Flags, options: Options, signal: AbortSignal) {
-  const directory = mkdtempSync(path.join(path.resolve(flags.dataDir), 'wonderq-torture-'));
+  const directory = newFolder(flags.dataDir);
   try {
     const outcome = await tortureIn(directory, options, signal);
+    if (outcome.verdict.confirmed === 0 && !signal.aborted) {
+      throw new Error('nothing was confirmed, so nothing was shown');
+    }
     if (isGood(outcome.verdict)) {
       rmSync(directory, { recursive: true });
       return { directory: undefined, outcome };

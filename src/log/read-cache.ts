@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert';
 import { BlockDamagedError } from '../errors.ts';
-import { BLOCK_HEADER_BYTES, Block } from './block.ts';
+import { BLOCK_HEADER_BYTES, BLOCK_MAGIC, Block } from './block.ts';
 import type { CachedRange, Position } from './log.ts';
 import type { Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
@@ -169,6 +169,7 @@ function extract(load: Load, buffer: Buffer): Page {
       block.address === address &&
       block.isIntact(buffer, at, segment.salt);
     if (!isGood) {
+      noteNextIntact(load, buffer, at, address);
       load.damage = damageAt(segment, offset, address);
       break;
     }
@@ -179,7 +180,25 @@ function extract(load: Load, buffer: Buffer): Page {
   return { buffer, address: load.address, end: address };
 }
 
-/** Where such a block ends cannot be told: at the latest where the next entry of the index is. */
+/** What stands behind the damaged block at `at` is found by the index again. */
+function noteNextIntact(
+  { segment, offset, end }: Load,
+  buffer: Buffer,
+  at: number,
+  from: Position,
+) {
+  const block = new Block();
+  for (let hit = at; hit >= 0; hit = buffer.indexOf(BLOCK_MAGIC, hit + 1)) {
+    const room = buffer.length - hit - BLOCK_HEADER_BYTES;
+    if (room < 0) return;
+    const isLater = block.read(buffer, hit) && block.address > from && block.address < end;
+    if (!isLater || block.length > room || !block.isIntact(buffer, hit, segment.salt)) continue;
+    segment.noteBetween(block.address, offset + hit);
+    return;
+  }
+}
+
+/** Where such a block ended it does not say any more: where the next one that is known begins. */
 function damageAt(segment: Segment, offset: number, address: Position): BlockDamagedError {
   const end = segment.entryAddress(segment.entryBefore(address) + 1);
   return new BlockDamagedError(segment.name, offset, address, end);

@@ -133,6 +133,14 @@ export class Segment {
     this.#offsets.push(offset);
   }
 
+  /** Notes a block among those that are noted already. */
+  noteBetween(address: number, offset: number): void {
+    const before = this.entryBefore(address);
+    if (this.#addresses[before] === address) return;
+    this.#addresses.splice(before + 1, 0, address);
+    this.#offsets.splice(before + 1, 0, offset);
+  }
+
   /** The last index entry at or before `address`. */
   entryBefore(address: number): number {
     let low = 0;

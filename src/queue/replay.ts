@@ -84,7 +84,7 @@ export function replayDelivered(
     const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
     // That a delay ended is not written down; that the message was delivered tells it.
     if (chunk!.states[index] === DELAYED) ripen(state, queue, lane!, chunk!, index);
-    assert(chunk!.states[index] === READY, 'what is delivered was ready');
+    assert(mayBeLeased(chunk!.states[index]!), 'what is delivered was ready');
     lease(state, queue, lane!, chunk!, index, session, firstToken + at, dueMs);
   });
 }
@@ -227,6 +227,10 @@ function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void 
   state.leases.failureCounts[row] = copy.failureCount;
   if (copy.state === IN_FLIGHT) return;
   giveBack(state, queue, lane!, chunk!, index, copy.state === DELAYED ? copy.dueMs : 0, false);
+}
+
+function mayBeLeased(state: number): boolean {
+  return state === READY || state === UNREADABLE;
 }
 
 function forEachKnown(

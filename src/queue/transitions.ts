@@ -42,7 +42,10 @@ export function delay(
   state.leases.deadlines.set(row, dueMs);
 }
 
-/** A ready message is leased until `dueMs`. */
+/**
+ * A ready message is leased until `dueMs`. So is one whose bytes rotted, at replay: that it was
+ * delivered before may be told behind it, where a log has holes.
+ */
 export function lease(
   state: State,
   queue: Queue,
@@ -55,8 +58,8 @@ export function lease(
 ): number {
   const { leases } = state;
   const row = rowOf(state, queue, lane, chunk, index);
+  leaveState(queue, chunk, index);
   lane.setState(chunk, index, IN_FLIGHT);
-  queue.ready -= 1;
   queue.inFlight += 1;
   leases.tokens[row] = token;
   leases.deliveryCounts[row] = leases.deliveryCounts[row]! + 1;

@@ -2,7 +2,7 @@
  * How many connections there may be, so that the log never lacks a file descriptor because of them,
  * and how many of them one address may have, so that it cannot take them all.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { limits } from '../limits.ts';
 
 /** For the log's files, and whatever else the process opens. */
@@ -12,8 +12,9 @@ const placesKeptMax = 64;
 
 /** The most file descriptors that this process may have; infinity where nobody tells. */
 export function descriptorsMax(): number {
-  if (process.platform !== 'linux') return Number.POSITIVE_INFINITY;
-  const told = readFileSync('/proc/self/limits', 'utf8');
+  const limitsFile = '/proc/self/limits';
+  if (!existsSync(limitsFile)) return Number.POSITIVE_INFINITY;
+  const told = readFileSync(limitsFile, 'utf8');
   const [, count] = /^Max open files +(\d+|unlimited)/m.exec(told) ?? [];
   return count === undefined || count === 'unlimited' ? Number.POSITIVE_INFINITY : Number(count);
 }

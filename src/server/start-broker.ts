@@ -63,7 +63,6 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   refuseIfUnfinished(dataDir);
   const directory = logDirectoryOf(dataDir);
   const files = await takeDirectory(directory, { ...sizes, fileKept });
-  tellDoubts(logger, directory);
   const rotFound: RotFound = ({ file, offset }, messages) =>
     logger.error(
       { file, offset, messages },
@@ -72,6 +71,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   const broker = new Broker(files.log, processRuntime, { settings, rotFound });
   const report = await orElse(broker.start(), () => closeFiles(files, logger));
   tellReport(logger, report);
+  tellDoubts(logger, directory);
   const listener = new Listener(broker, logger);
   const stopped = whenStopped(broker, listener, files, logger);
   const stop = async () => {

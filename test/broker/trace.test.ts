@@ -123,6 +123,15 @@ test('bytes that are unreadable are told, and not read from a copy', () => {
   assert.is('bytes' in steps[1]!, false);
 });
 
+test('what went with its queue is told, also where its beginning was dropped', () => {
+  const { steps } = traceOf((journal) => {
+    writeEarly(journal);
+    journal.queueSet(queue);
+    journal.purged(queue, id);
+  });
+  assert.is(steps.at(-1)!.what, 'purged');
+});
+
 test('what goes with its queue goes once', () => {
   const { steps } = traceOf((journal) => {
     journal.queueSet(queue);

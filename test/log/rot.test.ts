@@ -42,11 +42,11 @@ function filesIn(storage: SimulatedStorage, pattern: RegExp): string[] {
   return [...storage.files().keys()].filter((name) => pattern.test(name));
 }
 
-test('what is lost is never handed out and told, all else is read', async () => {
+async function loseOne(inside: number): Promise<void> {
   const storage = promptStorage();
   const { log, listener } = await openLog(storage);
   const positions = await write(log, 40);
-  storage.flip(first, (insideFirstBlock + 400) * 8);
+  storage.flip(first, (insideFirstBlock + inside) * 8);
   const lost: number[] = [];
   for (const [number, position] of positions.entries()) {
     const damage = await damageAt(log, position);
@@ -59,10 +59,15 @@ test('what is lost is never handed out and told, all else is read', async () => 
     assert.is(log.cached(position, bodyBytes), undefined);
     lost.push(number);
   }
-  assert.ok(lost.length > 0 && lost.length < 4 && lost[0]! > 0, `lost: ${lost}`);
+  assert.is(lost.length, 1, `of a block with one message: ${lost}`);
   await until(() => listener.damages.length > 0);
   assert.equal(listener.endings, []);
   await log.close();
+}
+
+test('what is lost is never handed out and told, all else is read', async () => {
+  // Payloads and headers: the latter no longer say where their blocks end.
+  for (let inside = 200; inside < 800; inside += 24) await loseOne(inside);
 });
 
 test('two that wait for one load are each told what is theirs', async () => {

@@ -1,0 +1,74 @@
+/**
+ * Messages whose bytes rotted, at replay: also where a log with holes tells of their delivery only
+ * afterwards, as a repair does.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { checkInvariants } from '../../src/queue/invariants.ts';
+import { RETURNED_EXPIRED, SETTLED_ACKED } from '../../src/queue/journal.ts';
+import { freshState } from '../broker/support/facts.ts';
+import type { Told } from './support/recorder.ts';
+import { replayFact } from './support/replayed.ts';
+
+const test = suite('unreadable');
+
+const bytes = Buffer.from('91c40161', 'hex');
+const number = 1;
+const ids = [1];
+const settings = { visibilityMs: undefined, durability: undefined };
+const created: Told = {
+  kind: 'queueSet',
+  number,
+  name: 'q',
+  createdMs: 1,
+  settings,
+  paused: 'none',
+};
+const produced: Told = {
+  kind: 'produced',
+  number,
+  priority: 0,
+  firstId: 1,
+  nowMs: 1,
+  dueMs: 0,
+  bytes,
+  offsets: [0],
+  lengths: [bytes.length],
+};
+const unreadable: Told = { kind: 'unreadable', number, ids };
+const delivered: Told = { kind: 'delivered', number, session: 0, firstToken: 9, dueMs: 99, ids };
+const returned: Told = { kind: 'returned', number, reason: RETURNED_EXPIRED, dueMs: 0, ids };
+const acked: Told = { kind: 'settled', number, reason: SETTLED_ACKED, ids };
+
+function after(...facts: readonly Told[]) {
+  const state = freshState();
+  let position = 100;
+  for (const fact of facts) {
+    replayFact(state, { ...fact, position, inside: position });
+    position += 100;
+  }
+  checkInvariants(state);
+  const { ready, inFlight, unreadable: lost } = state.required('q');
+  return { ready, inFlight, unreadable: lost };
+}
+
+test('one that waits is only counted, and goes by its end', () => {
+  assert.equal(after(created, produced, unreadable), { ready: 0, inFlight: 0, unreadable: 1 });
+  const gone = after(created, produced, unreadable, acked);
+  assert.equal(gone, { ready: 0, inFlight: 0, unreadable: 0 });
+});
+
+test('one that is out stays out until it comes back', () => {
+  const out = [created, produced, delivered, unreadable];
+  assert.equal(after(...out), { ready: 0, inFlight: 1, unreadable: 0 });
+  assert.equal(after(...out, returned), { ready: 0, inFlight: 0, unreadable: 1 });
+});
+
+test('that it was out may be told behind that it rotted', () => {
+  const late = [created, produced, unreadable, delivered];
+  assert.equal(after(...late), { ready: 0, inFlight: 1, unreadable: 0 });
+  assert.equal(after(...late, returned), { ready: 0, inFlight: 0, unreadable: 1 });
+  assert.equal(after(...late, acked), { ready: 0, inFlight: 0, unreadable: 0 });
+});
+
+test.run();
