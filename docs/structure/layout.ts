@@ -5,7 +5,7 @@
 import type { Folder } from './folder.ts';
 
 export const width = 1000;
-export const columnWidth = 122;
+export const columnWidth = 132;
 export const lineHeight = 18;
 export const headHeight = 28;
 export const padding = 10;
