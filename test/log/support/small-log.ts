@@ -115,7 +115,7 @@ export interface Found {
   readonly report: OpenReport;
   /** Queues, messages with their bodies, leases, settings, sessions and their answers. */
   readonly state: string;
-  /** Queues and messages alone. */
+  /** Queues and messages alone, but for where they stand. */
   readonly queues: string;
 }
 
@@ -129,7 +129,7 @@ export async function startOn(files: Files): Promise<Found> {
   for (const { messages } of view.queues) {
     for (const { position, length } of messages) bodies.push(await bodyAt(rig, position, length));
   }
-  const queues = JSON.stringify(view.queues);
+  const queues = withoutPositions(view.queues);
   return { report, state: JSON.stringify({ ...view, bodies }), queues };
 }
 
@@ -140,7 +140,12 @@ export async function verifyOn(files: Files): Promise<{ bytesCut: number; queues
   const snapshot = await rig.wait(Snapshot.take(rig.storage));
   const reading = readLogState(snapshot, rig.runtime, undefined, sizes);
   const { findings, state } = await rig.wait(reading);
-  return { bytesCut: findings.torn?.bytes ?? 0, queues: JSON.stringify(viewOf(state).queues) };
+  return { bytesCut: findings.torn?.bytes ?? 0, queues: withoutPositions(viewOf(state).queues) };
+}
+
+/** A start may have begun to compact, and so to move, what it found. */
+function withoutPositions(queues: unknown): string {
+  return JSON.stringify(queues, (key, value) => (key === 'position' ? undefined : value));
 }
 
 async function bodyAt(rig: Rig, position: number, length: number): Promise<string> {
