@@ -206,6 +206,7 @@ planted('an assertion without a text', () => {
 });
 
 planted('tests that are left out, and open plans', () => {
+  // The left-out tests below are text, planted for the check to find.
   catches(testsLeftOut, { 'test/a.test.ts': "test.only('x', f);" }, /\.only is left in/);
   catches(testsLeftOut, { 'test/a.test.ts': "test.skip('x', f);" }, /\.skip is left in/);
   passes(testsLeftOut, { 'test/a.test.ts': "// test.only('x')\nwalker.skip(1); test('x', f);" });

@@ -70,7 +70,10 @@ export const assertionTexts: Check = (sources) =>
     return node.arguments.length < 2 ? 'an assertion without a text' : undefined;
   });
 
-/** `test.only('…')` and `test.skip('…')`; a method that happens to be called `skip` is fine. */
+/**
+ * A call of `only` or `skip` with a title, because it leaves tests out unseen; a method that happens
+ * to be called so, without one, is fine.
+ */
 export const testsLeftOut: Check = (sources) =>
   eachNode(sources, (node) => {
     if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) {

@@ -61,7 +61,8 @@ export function requestRead(request: Request, buffer: Buffer): Record<string, un
 
 /** The same from the frame alone, without any check. */
 export function requestUnpacked(frame: Buffer): Record<string, unknown> {
-  // biome-ignore lint/suspicious/noExplicitAny: read without a check, on purpose
+  // What each value is depends on the operation, and a reader with checks would be the walker again.
+  // biome-ignore lint/suspicious/noExplicitAny: the second opinion must not check as the first does
   const values = unpack(frame) as any[];
   const [operation, id, a, b, c, d, e, f, g, h] = values;
   const settle = { operation, id, sequence: a ?? 0, queue: b, receipts: c };
