@@ -7,6 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError, UnknownRecordError } from '../../src/errors.ts';
 import { FileLog } from '../../src/log/file-log.ts';
+import type { SimulatedStorage } from '../simulation/storage.ts';
 import { rejects } from '../support/rejects.ts';
 import {
   blocks,
@@ -512,7 +513,8 @@ test('after an unclean stop the tail is a new file, after a clean one it is not'
   }
 });
 
-test('what a page cache shows and a disk never had is on the disk after a start', async () => {
+/** Of two batches the disk has one; the page cache shows both. */
+async function killedAfterFailedSync(): Promise<SimulatedStorage> {
   const storage = promptStorage();
   const { log, listener } = await openLog(storage);
   append(log, 'durable');
@@ -522,7 +524,11 @@ test('what a page cache shows and a disk never had is on the disk after a start'
   append(log, 'never synced');
   await durable(log, listener);
   assert.is(listener.endings[0]?.how, 'failed');
-  const killed = storage.crash('kill');
+  return storage.crash('kill');
+}
+
+test('what a page cache shows and a disk never had is on the disk after a start', async () => {
+  const killed = await killedAfterFailedSync();
   const second = await openLog(killed);
   assert.equal(second.bodies, ['durable', 'never synced']);
   const third = await openLog(killed.crash('power'));
@@ -531,15 +537,7 @@ test('what a page cache shows and a disk never had is on the disk after a start'
 });
 
 test('a tail that the page cache lets go of while it is copied takes no place', async () => {
-  const storage = promptStorage();
-  const { log, listener } = await openLog(storage);
-  append(log, 'durable');
-  await durable(log);
-  storage.fault = (operation, name) =>
-    operation === 'sync' && name.endsWith('.wq') ? new Error('EIO') : undefined;
-  append(log, 'never synced');
-  await durable(log, listener);
-  const killed = storage.crash('kill');
+  const killed = await killedAfterFailedSync();
   killed.fault = (_operation, name) => {
     if (name === 'rewritten.tmp') killed.inode('0000000001.wq').evict();
     return undefined;

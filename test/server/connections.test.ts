@@ -4,16 +4,15 @@
 
 import { readFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
+import { serveCommand, urlOf } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { type TestProcess, withProcesses } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('connections (E18, E31)');
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const patience = { deadlineMs: 30_000 };
 
 async function withBroker(
@@ -22,12 +21,10 @@ async function withBroker(
   use: (broker: TestProcess, url: string) => Promise<void>,
 ): Promise<void> {
   await withProcesses(async (start) => {
-    const words = ['--import', 'tsx', main, 'serve', '--port', '0', '--data-dir', dataDir];
-    const limited = ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, process.execPath];
-    const segments = ['--segment-bytes', String(5 * 2 ** 20)];
-    const broker = start('sh', [...limited, ...words, ...segments]);
-    const [, url] = await broker.line(/^listening on (wonderq:.*)$/, patience);
-    await use(broker, url!);
+    const flags = ['--segment-bytes', String(5 * 2 ** 20)];
+    const limited = ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`];
+    const broker = start('sh', [...limited, ...serveCommand(dataDir, { flags })]);
+    await use(broker, await urlOf(broker));
   });
 }
 
