@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ownLoopback } from '../../src/cli/loopback.ts';
 import { type Client, connect } from '../../src/client/client.ts';
 import { type RunningBroker, startBroker } from '../../src/server/start-broker.ts';
 import { fromSource, urlOf } from '../support/broker.ts';
@@ -200,7 +201,8 @@ class Killable {
 
   async start(): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
-    this.#process = this.#start(process.execPath, [...program, this.#dataDir, port]);
+    const parameters = [...program, this.#dataDir, ownLoopback(), port];
+    this.#process = this.#start(process.execPath, parameters);
     this.url = await urlOf(this.#process);
   }
 

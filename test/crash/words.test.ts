@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ownLoopback } from '../../src/cli/loopback.ts';
 import { connect } from '../../src/client/client.ts';
 import { fromSource, main, serve, urlOf, wonderq } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
@@ -34,7 +35,7 @@ function readLines(): string[] | undefined {
 }
 
 async function listening(start: Start, dataDir: string, port: string) {
-  const broker = serve(start, dataDir, { port });
+  const broker = serve(start, dataDir, { port, flags: ['--host', ownLoopback()] });
   return { broker, url: await urlOf(broker) };
 }
 

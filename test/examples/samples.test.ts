@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ownLoopback } from '../../src/cli/loopback.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { run, withProcesses } from '../support/processes.ts';
 import { withTemporary } from '../support/temporary.ts';
@@ -13,13 +14,14 @@ const sample = (name: string) => ['--import', 'tsx', `examples/${name}.ts`];
 test('producer and consumer go on after a restart of the broker', () =>
   withTemporary((dataDir) =>
     withProcesses(async (start) => {
-      const first = await startBroker({ dataDir, port: 0 });
+      const host = ownLoopback();
+      const first = await startBroker({ dataDir, host, port: 0 });
       const env = { WONDERQ_URL: first.url, PERIOD_MS: '50', CONSUMABLE_TIME: '200' };
       const producer = start(process.execPath, sample('producer'), { cwd: root, env });
       const consumer = start(process.execPath, sample('consumer'), { cwd: root, env });
       await consumer.line(/^queue[123] \d+ acknowledged$/, { deadlineMs: 30_000 });
       await first.stop();
-      const second = await startBroker({ dataDir, port: first.port });
+      const second = await startBroker({ dataDir, host, port: first.port });
       // The counter of IDs jumps at each start.
       await producer.line(/^queue[123] \d{7} produced$/);
       await consumer.line(/^queue[123] \d{7} acknowledged$/, { deadlineMs: 20_000 });

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ownLoopback } from '../../src/cli/loopback.ts';
 import { DirectoryLock } from '../../src/log/directory-lock.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { eventually } from '../support/eventually.ts';
@@ -298,12 +299,13 @@ check('a start without room for its lock and without a reserve is refused', asyn
 });
 
 check('a broker that cannot listen gives its directory back', async (directory) => {
-  const other = net.createServer().listen(0, '127.0.0.1');
+  const host = ownLoopback();
+  const other = net.createServer().listen(0, host);
   await new Promise((resolve) => other.once('listening', resolve));
   const { port } = other.address() as net.AddressInfo;
-  await rejects(startBroker({ dataDir: directory, port }), { code: 'EADDRINUSE' });
+  await rejects(startBroker({ dataDir: directory, host, port }), { code: 'EADDRINUSE' });
   await new Promise((resolve) => other.close(resolve));
-  const broker = await startBroker({ dataDir: directory, port });
+  const broker = await startBroker({ dataDir: directory, host, port });
   await broker.stop();
 });
 

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Child, Start } from '../child.ts';
 import { eventually } from '../eventually.ts';
 import { EndedError, EXIT } from '../failure.ts';
+import { ownLoopback } from '../loopback.ts';
 import { Checker, type Outage, type Verdict } from './checker.ts';
 import { monotonicMs } from './history.ts';
 
@@ -58,6 +59,7 @@ export class Stage {
     const { start, dataDir, broker } = this.#options;
     const { segmentBytes, parameters, cwd } = broker;
     const settings = {
+      host: ownLoopback(),
       port: this.#port,
       'data-dir': dataDir,
       'segment-bytes': segmentBytes,

@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { ownLoopback } from '../../../src/cli/loopback.ts';
 import { type Client, type ConnectOptions, connect } from '../../../src/client/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeConnection } from './fake-connection.ts';
@@ -42,7 +43,7 @@ export class FakeBroker {
   }
 
   get url(): string {
-    return `wonderq://127.0.0.1:${this.port}`;
+    return `wonderq://${ownLoopback()}:${this.port}`;
   }
 
   get port(): number {
@@ -55,7 +56,7 @@ export class FakeBroker {
   }
 
   async listen(port = 0): Promise<void> {
-    this.#server.listen(port, '127.0.0.1');
+    this.#server.listen(port, ownLoopback());
     await once(this.#server, 'listening');
   }
 
