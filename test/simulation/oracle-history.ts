@@ -20,6 +20,9 @@ export interface OracleSettings {
   /** Whether confirmations of this queue may be at `write`. */
   readonly isWeak: (queue: string) => boolean;
   readonly isSingleConsumer: boolean;
+  /** What is produced in one request is there whole or not at all up to so much of it. */
+  readonly wholeMessagesMax: number;
+  readonly wholeBytesMax: number;
 }
 
 /** A promise that was not kept. */

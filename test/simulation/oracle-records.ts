@@ -137,6 +137,8 @@ export interface OracleCounts {
   unknown: number;
   /** Not confirmed, and delivered all the same. */
   recovered: number;
+  /** Requests of several messages without a confirmation, all of which were there. */
+  wholeRecovered: number;
   deliveries: number;
   redeliveries: number;
   acks: number;
@@ -163,6 +165,7 @@ export function emptyOracleCounts(): OracleCounts {
     refused: 0,
     unknown: 0,
     recovered: 0,
+    wholeRecovered: 0,
     deliveries: 0,
     redeliveries: 0,
     acks: 0,

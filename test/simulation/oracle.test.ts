@@ -33,6 +33,8 @@ class Story {
       slackMs: 50,
       isWeak: () => false,
       isSingleConsumer: true,
+      wholeMessagesMax: 2,
+      wholeBytesMax: 100,
     },
     { visibilityMs: 500, durability: 'fsync' },
   );
@@ -46,8 +48,8 @@ class Story {
     if (isConfirmed) this.confirm(this.message, 1);
   }
 
-  send(body: string): Message {
-    const facts = { queue: 'q', bodies: [body], priority: 0, delayMs: 0, isWeak: false };
+  send(...bodies: string[]): Message {
+    const facts = { queue: 'q', bodies, priority: 0, delayMs: 0, isWeak: false };
     return this.oracle.produceSent(facts, life, 1)[0]!;
   }
 
@@ -122,6 +124,16 @@ const wrong: Record<string, [told: RegExp, tell: () => void]> = {
       story.confirm(story.send('second'), 2);
       const second = story.deliver(10, 7, { id: 2, body: 'second' });
       story.oracle.deliveries.answered(9, [second]);
+    },
+  ],
+  'half of a request': [
+    /message other .* is missing from what was produced with it/,
+    () => {
+      const story = new Story();
+      story.settle('ack', story.deliver(10, 7), 20);
+      story.send('one', 'other');
+      story.deliver(30, 8, { id: 2, body: 'one' });
+      story.oracle.finish();
     },
   ],
   'stale while in force': [

@@ -39,6 +39,8 @@ export class Oracle {
   readonly settings: SettingsOracle;
   readonly liveness: LivenessOracle;
   private readonly purges = new Set<Purge>();
+  /** Requests of several messages that are there whole or not at all. */
+  private readonly wholes: (readonly Message[])[] = [];
 
   constructor(
     settings: OracleSettings,
@@ -129,7 +131,7 @@ export class Oracle {
   produceSent(facts: ProduceFacts, life: number, nowMs: number): Message[] {
     const { history } = this;
     const lowMs = history.clock.low(life, nowMs);
-    return facts.bodies.map((body) => {
+    const messages = facts.bodies.map((body) => {
       const message: Message = {
         body,
         queue: facts.queue,
@@ -156,6 +158,8 @@ export class Oracle {
       this.meetPurges(message);
       return message;
     });
+    if (this.isWhole(facts)) this.wholes.push(messages);
+    return messages;
   }
 
   /** Sent again: it may be executed only now, in a life whose clock is behind. */
@@ -278,6 +282,26 @@ export class Oracle {
       }
       throw new Violation(`${name(message)} was confirmed and is lost`);
     }
+    for (const messages of this.wholes) this.finishWhole(messages);
+  }
+
+  /** Everything that is there was delivered by now. */
+  private finishWhole(messages: readonly Message[]): void {
+    if (messages.some((message) => message.confirmed !== undefined || isMaybePurged(message)))
+      return;
+    const missing = messages.find(({ leases }) => leases.length === 0);
+    if (missing === undefined) this.history.counts.wholeRecovered += 1;
+    else if (messages.some(({ leases }) => leases.length > 0)) {
+      throw new Violation(`${name(missing)} is missing from what was produced with it`);
+    }
+  }
+
+  /** What is told at `write` may be delivered in part and then be undone. */
+  private isWhole({ queue, bodies, isWeak }: ProduceFacts): boolean {
+    const { settings } = this.history;
+    if (isWeak || settings.isWeak(queue) || bodies.length < 2) return false;
+    const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
+    return bodies.length <= settings.wholeMessagesMax && bytes <= settings.wholeBytesMax;
   }
 
   private meetPurges(message: Message): void {

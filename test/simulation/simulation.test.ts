@@ -17,7 +17,7 @@ import { World } from './world.ts';
 
 const test = suite('simulation');
 const first = printedSeed('simulation');
-const seconds = Number(process.env.WONDERQ_SIMULATION_SECONDS ?? 40);
+const seconds = Number(process.env.WONDERQ_SIMULATION_SECONDS ?? 30);
 const seeds = Number(process.env.WONDERQ_SIMULATION_SEEDS ?? Number.POSITIVE_INFINITY);
 
 function report(name: string, { failures, counts, ...summary }: Summary): void {

@@ -94,6 +94,9 @@ export class World {
       slackMs: slackMsOf(conditions),
       isWeak,
       isSingleConsumer: conditions.isSingleConsumer,
+      wholeMessagesMax: smallLimits.turnMessagesMax,
+      // A frame has more than its bodies.
+      wholeBytesMax: smallLimits.turnBytesMax / 2,
     };
     this.oracle = new Oracle(settings, conditions);
     const makeLog = options.makeLog ?? makeFileLog;
