@@ -126,6 +126,18 @@ export class BlockDamagedError extends LogDamagedError {
   }
 }
 
+/**
+ * A file was another one when it was read again (exit 74): after a failed sync the page cache may
+ * have let go of what the disk never had. Nothing was changed, and the next start sees the disk.
+ */
+export class UnsteadyFileError extends Error {
+  override readonly name = 'UnsteadyFileError';
+
+  constructor(file: string, offset: number) {
+    super(`${file}, offset ${offset}: it is not what it was when it is read again; start again`);
+  }
+}
+
 /** The owner of a log does not know a kind of record; the log adds where it stands. */
 export class UnknownRecordError extends Error {
   override readonly name = 'UnknownRecordError';

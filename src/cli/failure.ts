@@ -3,7 +3,13 @@
  * that scripts can rely on.
  */
 import { ClockError } from '../broker/broker-time.ts';
-import { DirectoryLockedError, LogDamagedError, SettingsError, WonderqError } from '../errors.ts';
+import {
+  DirectoryLockedError,
+  LogDamagedError,
+  SettingsError,
+  UnsteadyFileError,
+  WonderqError,
+} from '../errors.ts';
 import { NoSpaceError } from '../log/files.ts';
 
 export const EXIT = {
@@ -46,8 +52,8 @@ export function exitCodeOf(error: unknown): number {
     return UNREACHABLE_CODES.has(error.code) ? EXIT.unreachable : EXIT.no;
   }
   // What the system reports has the name of the call that failed; anything else is a defect.
-  const isOfDisk = error instanceof NoSpaceError || (error instanceof Error && 'syscall' in error);
-  return isOfDisk ? EXIT.inputOutput : EXIT.defect;
+  if (error instanceof NoSpaceError || error instanceof UnsteadyFileError) return EXIT.inputOutput;
+  return error instanceof Error && 'syscall' in error ? EXIT.inputOutput : EXIT.defect;
 }
 
 /** One line, or the whole stack of what nobody expected. */

@@ -161,6 +161,7 @@ function describe(report: Report): string {
     duplicated: 'there twice',
     partly: 'half a batch',
     ackedTwice: 'acknowledged twice',
+    miscounted: 'delivery counts wrong',
     overlapping: 'leased to two',
     leasesRefused: 'leases refused',
   };

@@ -6,7 +6,7 @@
  * cache shows may never have reached the disk; 6. a new segment of a new epoch is made; 7. the
  * checkpoint says that all of this is durable.
  */
-import { LogDamagedError } from '../errors.ts';
+import { LogDamagedError, UnsteadyFileError } from '../errors.ts';
 import { type Checkpoint, checkpointAt, writeCheckpoint } from './checkpoint.ts';
 import {
   copyBytes,
@@ -155,11 +155,17 @@ export class Recovery {
     const copy = await this.#storage.open(REWRITTEN_NAME, 'read');
     try {
       const read = new Segment(tail, Number.POSITIVE_INFINITY);
-      const end = await new SegmentScan(read, copy, chain, SegmentScan.window(), () => {}).run();
+      const scan = new SegmentScan(read, copy, chain, SegmentScan.window(), () => {});
+      const end = await scan.run().catch(whereDamaged);
       if (end === tail.fileBytes && chain.crc === this.#findings.chain.crc) return;
-      throw new LogDamagedError(tail.name, end, 'it is not what it was when it is read again');
+      throw new UnsteadyFileError(tail.name, end);
     } finally {
       await copy.close();
     }
   }
+}
+
+function whereDamaged(error: unknown): number {
+  if (!(error instanceof LogDamagedError)) throw error;
+  return error.offset;
 }

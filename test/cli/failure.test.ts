@@ -6,7 +6,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ClockError } from '../../src/broker/broker-time.ts';
 import { describeFailure, exitCodeOf, UsageError } from '../../src/cli/failure.ts';
-import { DirectoryLockedError, LogDamagedError, WonderqError } from '../../src/errors.ts';
+import {
+  DirectoryLockedError,
+  LogDamagedError,
+  UnsteadyFileError,
+  WonderqError,
+} from '../../src/errors.ts';
 import { NoSpaceError } from '../../src/log/files.ts';
 
 const test = suite('exit codes');
@@ -26,6 +31,7 @@ const table: [unknown, number][] = [
   ['no error at all', 70],
   [system, 74],
   [new NoSpaceError('the disk is full'), 74],
+  [new UnsteadyFileError('0000000001.wq', 64), 74],
   [new DirectoryLockedError('in use by process 1'), 75],
 ];
 

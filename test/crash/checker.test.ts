@@ -129,12 +129,21 @@ const wrong: Record<string, [expected: Partial<Verdict>, entries: Entry[]]> = {
     [...oneAcked, got({ ...again, sinceMs: null, atMs: 120 })],
   ],
   'back after its ack, with the counts of before': [
-    { redeliveredAfterAck: 1, overlapping: 1 },
+    { redeliveredAfterAck: 1, miscounted: 1 },
     [...oneAcked, got({ token: 2, sinceMs: 200, atMs: 210 })],
   ],
   'acknowledged twice': [
     { ackedTwice: 1, redeliveredAfterAck: 1 },
     [...oneAcked, got({ ...again, sinceMs: 50, atMs: 120 }), ...settled('ack', 2, 130, 'ok')],
+  ],
+  'a delivery count that falls': [
+    { miscounted: 1 },
+    [
+      ...one,
+      got({ ...again, sinceMs: 0, atMs: 10 }),
+      got({ sinceMs: 1500, atMs: 1510 }),
+      ...settled('ack', 2, 1600, 'ok'),
+    ],
   ],
   'leased to two at a time': [
     { overlapping: 1 },

@@ -542,7 +542,7 @@ test('a tail that the page cache lets go of while it is copied takes no place', 
     if (name === 'rewritten.tmp') killed.inode('0000000001.wq').evict();
     return undefined;
   };
-  const refused = await rejects(openLog(killed), { name: 'LogDamagedError' });
+  const refused = await rejects(openLog(killed), { name: 'UnsteadyFileError' });
   assert.match(refused.message, /^0000000001\.wq, offset \d+: it is not what it was/);
   const third = await openLog(killed.crash('power'));
   assert.equal(third.bodies, ['durable']);

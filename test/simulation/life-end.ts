@@ -10,5 +10,5 @@ export function countOf({ how, error }: Failure): keyof HostCounts | undefined {
   if (error.name === 'NoSpaceError' || error.message.includes('ENOSPC')) return 'fullDiskEnds';
   if (error.message.includes('simulated')) return 'failedEnds';
   // The page cache let go of what a failed sync left in it.
-  return error.message.includes('when it is read again') ? 'changedTails' : undefined;
+  return error.name === 'UnsteadyFileError' ? 'changedTails' : undefined;
 }

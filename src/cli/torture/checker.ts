@@ -64,6 +64,8 @@ export interface Verdict {
   partly: number;
   redeliveredAfterAck: number;
   ackedTwice: number;
+  /** The delivery count did not rise. */
+  miscounted: number;
   /** Two valid leases at a time. */
   overlapping: number;
   /** Refused although its time was not over. */
@@ -78,6 +80,7 @@ export const violationNames = [
   'partly',
   'redeliveredAfterAck',
   'ackedTwice',
+  'miscounted',
   'overlapping',
   'leasesRefused',
 ] as const;
@@ -99,6 +102,7 @@ export const nothing: Verdict = {
   partly: 0,
   redeliveredAfterAck: 0,
   ackedTwice: 0,
+  miscounted: 0,
   overlapping: 0,
   leasesRefused: 0,
 };
@@ -196,8 +200,10 @@ export class Checker {
     const ended = seen.map((delivery) => this.#judgeLease(id, delivery));
     for (let at = 1; at < seen.length; at += 1) {
       const [before, after] = [seen[at - 1]!, seen[at]!];
-      if (before.count < after.count && ended[at - 1]! <= after.atMs) continue;
-      this.#violateOf(id, 'overlapping', `deliveries ${tell(before)} and ${tell(after)}`);
+      const told = `deliveries ${tell(before)} and ${tell(after)}`;
+      const isLater = before.sinceMs !== null && before.sinceMs > after.atMs;
+      if (before.count === after.count || isLater) this.#violateOf(id, 'miscounted', told);
+      else if (ended[at - 1]! > after.atMs) this.#violateOf(id, 'overlapping', told);
     }
     const acks = seen.flatMap((delivery) =>
       delivery.settles
