@@ -91,10 +91,11 @@ export class Salvage {
 
   /** Looks at every file that is a segment, by its name or by its header. */
   async survey(): Promise<Salvaged> {
-    for (const name of (await this.#storage.list()).sort()) await this.#surveyFile(name);
-    this.#runs.sort(byBatch);
     const found = await this.#checkpoint();
-    const missing = this.#missing(found.checkpoint?.segment ?? 0);
+    const lastUsed = found.checkpoint?.segment ?? 0;
+    for (const name of (await this.#storage.list()).sort()) await this.#surveyFile(name, lastUsed);
+    this.#runs.sort(byBatch);
+    const missing = this.#missing(lastUsed);
     const [runs, damaged, oldest] = [this.#runs, this.#damaged, this.#oldest];
     return { ...found, runs, damaged, missing, oldest };
   }
@@ -116,7 +117,7 @@ export class Salvage {
     }
   }
 
-  async #surveyFile(name: string): Promise<void> {
+  async #surveyFile(name: string, lastUsed: number): Promise<void> {
     const file = await this.#storage.open(name, 'read');
     try {
       const { header, isIntact } = await headerOf(file, name);
@@ -127,7 +128,7 @@ export class Salvage {
       const number = header?.number ?? segmentNumber(name);
       if (number > 0) this.#numbers.add(number);
       if (header !== undefined) await this.#surveyBlocks(name, file, header);
-      else if (segmentNumber(name) > 0 && file.length > SEGMENT_HEADER_BYTES) {
+      else if (wasUsed(number, file.length, lastUsed)) {
         const what = 'its header is damaged, without which nothing in it checks';
         this.#damaged.push({ file: name, offset: 0, bytes: file.length, what });
       }
@@ -227,6 +228,14 @@ export class Salvage {
       return { checkpoint: undefined, checkpointLost: error.what };
     }
   }
+}
+
+/**
+ * Whether a file without a header may have held batches, of which the checkpoint may know none yet:
+ * one that was just being made never did.
+ */
+function wasUsed(number: number, length: number, lastUsed: number): boolean {
+  return number > 0 && (number <= lastUsed || length > SEGMENT_HEADER_BYTES);
 }
 
 /** The same batches twice: those under the name of a segment come first. */
