@@ -232,6 +232,16 @@ check('E19: it says when its log is in memory', async (_dataDir, start) => {
   }
 });
 
+check('E19: one that cannot sync refuses the start', async (dataDir, start) => {
+  await servedOnce(start, dataDir, 'SIGTERM');
+  const broker = serve(start, dataDir, 'fdatasync at-once');
+  assert.is((await broker.ended).code, 74);
+  assert.match(broker.stderr, /^wonderq: EIO: planted, fdatasync$/m);
+  assert.not.match(broker.stdout, 'listening');
+  const client = await clientOf(serve(start, dataDir));
+  assert.is((await client.getQueue('orders')).ready, 2);
+});
+
 check(
   'E20, E21: a second one is told who is there, a killed one is not',
   async (dataDir, start) => {
