@@ -103,6 +103,19 @@ test('an answer whose first part is dropped is told again whole', () => {
   assert.equal([answer.count, answer.runs], [6, [10, 3, 20, 3]]);
 });
 
+test('a survey that stopped within a chunk hides nothing of it from the next one', () => {
+  const rig = new Rig();
+  rig.produce('q', 4);
+  const [chunk] = rig.state.required('q').lanes[0]!.chunks;
+  // As copies may lie: not in the order of the IDs.
+  chunk!.positions.set([300, 200, 100, 10]);
+  chunk!.positionMin = 10;
+  new Survey(rig.state, 1_000).next(new IdList(2), Number.POSITIVE_INFINITY);
+  const ids = new IdList(4);
+  new Survey(rig.state, 50).next(ids, Number.POSITIVE_INFINITY);
+  assert.equal(ids.toArray(), [4]);
+});
+
 test('a survey finds all before the boundary once, in pieces, over lanes and queues', () => {
   const rig = new Rig();
   for (const priority of [0, 9, 3]) rig.produce('a', 1_500, priority);
