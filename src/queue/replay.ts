@@ -181,6 +181,7 @@ export function replayCopied(
       loseBody(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
     }
     move(state, queue, position);
+    catchUp(state, queue, copy);
     return;
   }
   const lane = queue.lane(copy.priority);
@@ -212,6 +213,23 @@ export function endReplay(state: State, nowMs: number): void {
     assert(session.key !== '', 'a session that was never opened');
     state.sessions.disconnect(session, nowMs);
   }
+}
+
+/** What was told of the located message may have been lost since, in a log that was repaired. */
+function catchUp(state: State, queue: Queue, copy: MessageSnapshot): void {
+  const { leases } = state;
+  const row = queue.foundChunk!.rows[queue.foundIndex]!;
+  const status = queue.foundChunk!.states[queue.foundIndex]!;
+  if (status === READY && (copy.state === DELAYED || copy.deliveryCount > countOf(state, row))) {
+    restoreCounts(state, queue, copy);
+  } else if (status === IN_FLIGHT) {
+    leases.deliveryCounts[row] = copy.deliveryCount;
+    leases.failureCounts[row] = copy.failureCount;
+  }
+}
+
+function countOf({ leases }: State, row: number): number {
+  return row === 0 ? 0 : leases.deliveryCounts[row]!;
 }
 
 function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void {

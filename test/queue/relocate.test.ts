@@ -2,6 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DELAYED, READY } from '../../src/queue/chunk.ts';
 import { connectSession } from '../../src/queue/connect.ts';
 import { IdList } from '../../src/queue/id-list.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
@@ -51,6 +52,28 @@ test('a copy keeps lease, token, counts, delay, priority and time of production'
   const [fifth] = rig.take('q');
   assert.equal([fifth!.id, fifth!.priority, fifth!.deliveryCount], [5, 2, 1]);
   assert.is(fifth!.producedMs + 9_000, rig.nowMs);
+});
+
+test('a copy knows what a hole took of its message', () => {
+  const rig = new Rig();
+  rig.produce('q', 2);
+  const queue = rig.state.required('q');
+  const bytes = Buffer.alloc(queue.lanes[0]!.chunks[0]!.lengths[0]!);
+  const counts = { deliveryCount: 5, failureCount: 3, session: 0, token: 0 };
+  const copy = { priority: 0, producedMs: rig.nowMs, length: bytes.length, ...counts };
+  const dueMs = rig.nowMs + 500;
+  rig.recorder.copied(queue, { ...copy, id: 1, state: DELAYED, dueMs }, bytes);
+  rig.recorder.copied(queue, { ...copy, id: 2, state: READY, dueMs: 0 }, bytes);
+  const { state } = rig.replayed();
+  checkInvariants(state);
+  const now = state.required('q');
+  assert.equal([now.ready, now.delayed], [1, 1]);
+  for (const id of [1, 2]) {
+    assert.ok(now.locate(id));
+    const row = now.foundChunk!.rows[now.foundIndex]!;
+    assert.is(now.foundChunk!.states[now.foundIndex], id === 1 ? DELAYED : READY);
+    assert.equal([state.leases.deliveryCounts[row], state.leases.failureCounts[row]], [5, 3]);
+  }
 });
 
 test('an ID is never given twice after its message was copied', () => {
