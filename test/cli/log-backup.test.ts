@@ -118,6 +118,32 @@ test(
   }),
 );
 
+test(
+  'nothing is made inside of what is read, by whatever name',
+  temporary(async (directory) => {
+    const [dataDir, elsewhere] = places(directory);
+    await makeLog(dataDir, 'clean');
+    fs.renameSync(logOf(dataDir), elsewhere);
+    fs.symlinkSync(elsewhere, logOf(dataDir));
+    fs.symlinkSync(dataDir, join(directory, 'link'));
+    const before = imageOf(directory);
+    for (const [command, read, made, inner] of [
+      ['backup', '--data-dir', '--to', 'data/inner'],
+      ['backup', '--data-dir', '--to', 'data/log/inner'],
+      ['repair', '--data-dir', '--to', 'link/inner/deep'],
+      ['restore', '--from', '--data-dir', 'copy/inner'],
+    ] as const) {
+      const to = join(directory, inner);
+      const { code, stderr } = await log(command, read, dataDir, made, to);
+      assert.is(code, 64, `${command} ${inner}`);
+      assert.is(stderr, `wonderq: ${to} is inside of ${dataDir}, which is only read\n`);
+    }
+    assert.equal(imageOf(directory), before);
+    const beside = await log('backup', '--data-dir', dataDir, '--to', `${dataDir}-2`);
+    assert.is(beside.code, 0, beside.stderr);
+  }),
+);
+
 function places(directory: string): [string, string, string] {
   return [join(directory, 'data'), join(directory, 'copy'), join(directory, 'restored')];
 }

@@ -1,12 +1,11 @@
 /**
  * `wonderq log backup`: a verified copy of a log, of a running broker too.
  */
-import fs from 'node:fs';
 import type { Command } from 'commander';
-import { UsageError } from '../failure.ts';
 import { jsonLine, writeLine } from '../text.ts';
 import { copyDirectory } from './copy.ts';
 import { type DirectoryFlags, dataDirOf, withDirectory } from './directory.ts';
+import { refuseIfInside, refuseIfThere } from './target.ts';
 import { describeVerdict } from './verify.ts';
 
 interface Flags extends DirectoryFlags {
@@ -22,11 +21,9 @@ export function addBackup(log: Command): void {
 }
 
 async function backup(flags: Flags): Promise<void> {
+  const dataDir = dataDirOf(flags);
   refuseIfThere(flags.to);
-  const verdict = await copyDirectory(dataDirOf(flags), flags.to);
+  refuseIfInside(dataDir, flags.to);
+  const verdict = await copyDirectory(dataDir, flags.to);
   await writeLine(flags.json ? jsonLine(verdict) : describeVerdict(verdict));
-}
-
-export function refuseIfThere(directory: string): void {
-  if (fs.existsSync(directory)) throw new UsageError(`${directory} is there already`);
 }

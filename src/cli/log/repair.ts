@@ -7,7 +7,6 @@ import { Repair, type RepairReport } from '../../broker/repair.ts';
 import type { LostBatches } from '../../log/losses.ts';
 import type { DamagedBytes } from '../../log/salvage.ts';
 import { jsonLine, writeLine } from '../text.ts';
-import { refuseIfThere } from './backup.ts';
 import { withNewLog } from './copy.ts';
 import {
   type DirectoryFlags,
@@ -16,6 +15,7 @@ import {
   withDirectory,
   withSnapshot,
 } from './directory.ts';
+import { refuseIfInside, refuseIfThere } from './target.ts';
 import { describeVerdict, type Verdict, verdictOn } from './verify.ts';
 
 interface Flags extends DirectoryFlags {
@@ -44,9 +44,11 @@ export function addRepair(log: Command): void {
 }
 
 async function repair(flags: Flags): Promise<void> {
+  const dataDir = dataDirOf(flags);
   refuseIfThere(flags.to);
+  refuseIfInside(dataDir, flags.to);
   const timeMsMax = flags.time ? Date.now() : undefined;
-  const result = await repairDirectory(dataDirOf(flags), flags.to, timeMsMax);
+  const result = await repairDirectory(dataDir, flags.to, timeMsMax);
   await writeLine(flags.json ? jsonLine(result) : describe(result));
 }
 
