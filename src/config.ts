@@ -1,6 +1,7 @@
 /**
  * Where the value of an option comes from: a flag, else the environment, else the file `.env`, else
- * the default. Knows no option by name; the command line has the tables.
+ * the default. A variable without a value is as good as none; a flag without one is a mistake, as
+ * of a script whose variable is not set. Knows no option by name; the command line has the tables.
  */
 export type Source = 'flag' | 'environment' | '.env' | 'default';
 
@@ -38,7 +39,8 @@ export function resolveOption<T>(
     given.push(['.env', `${variable} in .env`, file[variable]]);
   }
   for (const [source, place, text] of given) {
-    if (text === undefined || text === '') continue;
+    if (text === undefined || (text === '' && source !== 'flag')) continue;
+    if (text === '') throw new Error(`${place} must not be empty`);
     return { value: understood(place, spec, text), source };
   }
   return { value: spec.fallback, source: 'default' };

@@ -144,6 +144,24 @@ test(
   }),
 );
 
+test(
+  'an empty name of a directory is refused',
+  temporary(async (directory) => {
+    const to = join(directory, 'copy');
+    for (const [flag, words] of [
+      ['--data-dir', ['backup', '--data-dir', '', '--to', to]],
+      ['--to', ['backup', '--data-dir', directory, '--to', '']],
+      ['--to', ['repair', '--data-dir', directory, '--to', '']],
+      ['--from', ['restore', '--from', '', '--data-dir', to]],
+    ] as const) {
+      const { code, stderr } = await log(...words);
+      assert.is(code, 64, words.join(' '));
+      assert.is(stderr, `wonderq: ${flag} must not be empty\n`);
+    }
+    assert.equal(fs.readdirSync(directory), []);
+  }),
+);
+
 function places(directory: string): [string, string, string] {
   return [join(directory, 'data'), join(directory, 'copy'), join(directory, 'restored')];
 }

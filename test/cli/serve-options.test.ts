@@ -54,6 +54,17 @@ test('so is a variable, and where it stands', () => {
   assert.throws(refusal({}, { ONE: '10' }), /^ONE in \.env must be a whole number/);
 });
 
+test('an empty variable is as good as none, an empty flag is wrong usage', () => {
+  const spec = { variables: ['ONE'], fallback: 'default', parse: (text: string) => text };
+  const resolved = resolveOption('one', spec, undefined, { ONE: '' }, { ONE: 'file' });
+  assert.equal(resolved, { value: 'file', source: '.env' });
+  assert.throws(() => resolveOption('one', spec, '', { ONE: 'x' }, {}), /^--one must not be empty/);
+  assert.throws(
+    () => resolveServeOptions({ dataDir: '' }),
+    (error: unknown) => error instanceof UsageError,
+  );
+});
+
 test('every option has a flag, and a variable in .env.example that shows its default', () => {
   const help = withServeOptions(new Command('serve')).helpInformation().replace(/\s+/g, ' ');
   const example = readFileSync(join(root, '.env.example'), 'utf8').replace(/^#(?=[A-Z_]+=)/gm, '');

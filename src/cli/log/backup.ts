@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { jsonLine, writeLine } from '../text.ts';
 import { copyDirectory } from './copy.ts';
 import { type DirectoryFlags, dataDirOf, withDirectory } from './directory.ts';
-import { refuseIfInside, refuseIfThere } from './target.ts';
+import { refuseIfEmptyName, refuseIfInside, refuseIfThere } from './target.ts';
 import { describeVerdict } from './verify.ts';
 
 interface Flags extends DirectoryFlags {
@@ -22,6 +22,7 @@ export function addBackup(log: Command): void {
 
 async function backup(flags: Flags): Promise<void> {
   const dataDir = dataDirOf(flags);
+  refuseIfEmptyName('--to', flags.to);
   refuseIfThere(flags.to);
   refuseIfInside(dataDir, flags.to);
   const verdict = await copyDirectory(dataDir, flags.to);

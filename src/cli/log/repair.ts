@@ -15,7 +15,7 @@ import {
   withDirectory,
   withSnapshot,
 } from './directory.ts';
-import { refuseIfInside, refuseIfThere } from './target.ts';
+import { refuseIfEmptyName, refuseIfInside, refuseIfThere } from './target.ts';
 import { describeVerdict, type Verdict, verdictOn } from './verify.ts';
 
 interface Flags extends DirectoryFlags {
@@ -45,6 +45,7 @@ export function addRepair(log: Command): void {
 
 async function repair(flags: Flags): Promise<void> {
   const dataDir = dataDirOf(flags);
+  refuseIfEmptyName('--to', flags.to);
   refuseIfThere(flags.to);
   refuseIfInside(dataDir, flags.to);
   const timeMsMax = flags.time ? Date.now() : undefined;

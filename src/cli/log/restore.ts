@@ -8,7 +8,7 @@ import { UsageError } from '../failure.ts';
 import { jsonLine, writeLine } from '../text.ts';
 import { copyDirectory } from './copy.ts';
 import { type DirectoryFlags, dataDirOf, withDirectory } from './directory.ts';
-import { refuseIfInside } from './target.ts';
+import { refuseIfEmptyName, refuseIfInside } from './target.ts';
 import { describeVerdict } from './verify.ts';
 
 interface Flags extends DirectoryFlags {
@@ -25,6 +25,7 @@ export function addRestore(log: Command): void {
 
 async function restore(flags: Flags): Promise<void> {
   const dataDir = dataDirOf(flags);
+  refuseIfEmptyName('--from', flags.from);
   refuseIfUsed(dataDir);
   refuseIfInside(flags.from, dataDir);
   const verdict = await copyDirectory(flags.from, dataDir);

@@ -7,6 +7,11 @@ import path from 'node:path';
 import { logDirectoryOf } from '../../server/data-directory.ts';
 import { UsageError } from '../failure.ts';
 
+/** An empty name would be taken for the folder of the process. */
+export function refuseIfEmptyName(flag: string, directory: string): void {
+  if (directory === '') throw new UsageError(`${flag} must not be empty`);
+}
+
 export function refuseIfThere(directory: string): void {
   if (fs.existsSync(directory)) throw new UsageError(`${directory} is there already`);
 }
