@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { LogDamagedError, SettingsError } from '../errors.ts';
+import { Disk } from '../log/disk.ts';
 
 const LOG = 'log';
 /** It becomes the log by its name, as a whole, once it is verified. */
@@ -28,6 +29,20 @@ export function refuseIfUnfinished(dataDir: string): void {
     'a backup, restore or repair that runs or was cut off; ' +
     'if none is running, remove it and begin that again';
   throw new LogDamagedError(UNFINISHED, 0, what);
+}
+
+/**
+ * Makes it if need be. A file where a directory should be is no failure of the disk, which may
+ * pass: it is there until somebody moves it.
+ */
+export function openDirectory(directory: string): Disk {
+  try {
+    return new Disk(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTDIR' && code !== 'EEXIST') throw error;
+    throw new SettingsError(`${directory} cannot be made: there is a file in its way`);
+  }
 }
 
 /** What others may write to they may change unseen: checksums are no signatures. */

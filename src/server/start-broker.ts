@@ -8,12 +8,13 @@ import { processRuntime } from '../broker/runtime.ts';
 import { type BrokerSettings, checkSettings, defaultSettings } from '../broker/settings.ts';
 import type { StartReport } from '../broker/start-report.ts';
 import { DirectoryLock } from '../log/directory-lock.ts';
-import { Disk } from '../log/disk.ts';
+import type { Disk } from '../log/disk.ts';
 import { FileLog, type FileLogOptions } from '../log/file-log.ts';
 import { giveUpHalf } from '../log/reserve.ts';
 import {
   isReadableByOthers,
   logDirectoryOf,
+  openDirectory,
   refuseIfUnfinished,
   refuseIfWritableByOthers,
 } from './data-directory.ts';
@@ -100,7 +101,7 @@ interface Files {
 
 /** On return the directory is there and nobody else has it; the log was not looked at. */
 async function takeDirectory(directory: string, options: FileLogOptions): Promise<Files> {
-  const disk = new Disk(directory);
+  const disk = openDirectory(directory);
   await orElse(refuseIfWritableByOthers(directory), () => disk.close());
   const makeRoom = () => giveUpHalf(disk);
   const lock = await orElse(DirectoryLock.acquire(directory, makeRoom), () => disk.close());

@@ -10,6 +10,7 @@ import { verdictOn } from '../../src/cli/log/verify.ts';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { resealHeader } from '../log/support/damage.ts';
+import { wonderq } from '../support/broker.ts';
 import { temporary } from '../support/temporary.ts';
 import {
   flip,
@@ -74,6 +75,30 @@ test(
     fs.mkdirSync(logOf(dataDir));
     assert.is((await verify(dataDir)).code, 64);
     assert.equal(fs.readdirSync(logOf(dataDir)), []);
+  }),
+);
+
+test(
+  'nor is there one in a file',
+  temporary(async (directory) => {
+    const file = join(directory, 'data');
+    fs.writeFileSync(file, 'of somebody else');
+    for (const words of [
+      ['log', 'verify'],
+      ['log', 'inspect'],
+      ['log', 'dump'],
+      ['log', 'backup', '--to', join(directory, 'copy')],
+      ['log', 'repair', '--to', join(directory, 'copy')],
+      ['trace', 'orders', '1'],
+    ]) {
+      const { code, stderr } = await wonderq(...words, '--data-dir', file);
+      assert.is(code, 64, words.join(' '));
+      assert.match(stderr, /^wonderq: there is no log in .*\/data; .*\n$/);
+    }
+    const restored = await log('restore', '--from', directory, '--data-dir', file);
+    assert.is(restored.code, 64);
+    assert.match(restored.stderr, /^wonderq: .*\/data is no directory\n$/);
+    assert.equal(fs.readdirSync(directory), ['data']);
   }),
 );
 

@@ -93,8 +93,8 @@ const cases: readonly Case[] = [
   },
   {
     title: 'a file where the directory should be',
-    code: 74,
-    why: /EEXIST|ENOTDIR/,
+    code: 64,
+    why: /\/log cannot be made: there is a file in its way$/,
     prepare: (dataDir) => {
       fs.rmSync(logOf(dataDir), { recursive: true });
       fs.writeFileSync(logOf(dataDir), 'of somebody else');
@@ -112,6 +112,21 @@ for (const { title, code, why, prepare } of cases) {
     }),
   );
 }
+
+test(
+  'a data directory that is a file',
+  temporary(async (directory) => {
+    const dataDir = join(directory, 'data');
+    fs.writeFileSync(dataDir, 'of somebody else');
+    const command = serveOn(dataDir);
+    await isRefused(
+      directory,
+      64,
+      /data\/log cannot be made: there is a file in its way$/,
+      command,
+    );
+  }),
+);
 
 test(
   'E20: a directory that a stopped broker holds',

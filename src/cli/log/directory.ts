@@ -40,7 +40,7 @@ export async function withSnapshot<T>(
   use: (snapshot: Snapshot) => Promise<T>,
   directory = logDirectoryOf(dataDir),
 ): Promise<T> {
-  if (!fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!isDirectory(directory)) {
     refuseIfUnfinished(dataDir);
     throw noLog(dataDir);
   }
@@ -54,6 +54,16 @@ export async function withSnapshot<T>(
     }
   } finally {
     await disk.close();
+  }
+}
+
+/** False also where a file is in the place of a directory above it. */
+export function isDirectory(place: string): boolean {
+  try {
+    return fs.statSync(place, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
+    throw error;
   }
 }
 

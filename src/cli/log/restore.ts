@@ -7,7 +7,7 @@ import { logDirectoryOf } from '../../server/data-directory.ts';
 import { UsageError } from '../failure.ts';
 import { jsonLine, writeLine } from '../text.ts';
 import { copyDirectory } from './copy.ts';
-import { type DirectoryFlags, dataDirOf, withDirectory } from './directory.ts';
+import { type DirectoryFlags, dataDirOf, isDirectory, withDirectory } from './directory.ts';
 import { refuseIfEmptyName, refuseIfInside } from './target.ts';
 import { describeVerdict } from './verify.ts';
 
@@ -33,6 +33,9 @@ async function restore(flags: Flags): Promise<void> {
 }
 
 function refuseIfUsed(dataDir: string): void {
+  if (fs.existsSync(dataDir) && !isDirectory(dataDir)) {
+    throw new UsageError(`${dataDir} is no directory`);
+  }
   const directory = logDirectoryOf(dataDir);
   if (!fs.existsSync(directory) || fs.readdirSync(directory).length === 0) return;
   throw new UsageError(`${directory} holds files already: nothing is restored over a log`);
