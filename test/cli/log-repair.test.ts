@@ -111,6 +111,23 @@ test(
 );
 
 test(
+  'with the checkpoint goes what tells of the end, and it says so',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'clean');
+    fs.rmSync(join(logOf(dataDir), 'CHECKPOINT'));
+    fs.rmSync(segments(dataDir)[2]!);
+    const { code, stdout } = await log('repair', '--data-dir', dataDir, '--to', to);
+    assert.is(code, 0);
+    assert.match(
+      stdout,
+      /^the checkpoint is .*; nobody can tell whether .* are missing at the end$/m,
+    );
+    assert.not.match(stdout, /^missing: /m);
+  }),
+);
+
+test(
   'a record of a newer program is not left out but refused',
   temporary(async (directory) => {
     const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];

@@ -72,7 +72,7 @@ function describe(result: RepairResult): string {
   const { kept, damaged, missing, lost, breaks, checkpoint, repaired } = result;
   const lines = [`kept: ${kept.batches} batches, ${kept.records} records`];
   if (result.nothingLost) lines.push('nothing is lost');
-  if (checkpoint !== 'intact') lines.push(`the checkpoint is written anew: ${checkpoint}`);
+  if (checkpoint !== 'intact') lines.push(describeNewCheckpoint(checkpoint));
   if (missing.length > 0) lines.push(`missing: ${missing.join(', ')}`);
   lines.push(...damaged.map(describeDamaged), ...lost.map(describeLost));
   for (const { batch, file } of breaks) {
@@ -83,6 +83,12 @@ function describe(result: RepairResult): string {
     lines.push('a message whose acknowledgement, purge or deletion is lost comes back');
   }
   return `${lines.join('\n')}\n\nthe repaired log is ${describeVerdict(repaired)}`;
+}
+
+/** It alone says where the log ended. */
+function describeNewCheckpoint(why: string): string {
+  const unknown = 'nobody can tell whether batches or segments are missing at the end';
+  return `the checkpoint is written anew: ${why}; ${unknown}`;
 }
 
 function describeDamaged({ file, offset, bytes, what }: DamagedBytes): string {
