@@ -2,7 +2,7 @@
  * What is missing between the batches that were salvaged: exactly which batches and addresses, and
  * between which times and message IDs, since each batch says them.
  */
-import type { Run, Salvaged } from './salvage.ts';
+import type { Run, Salvaged, Where } from './salvage.ts';
 
 /** Batches of which nothing is there. */
 export interface LostBatches {
@@ -17,7 +17,7 @@ export interface LostBatches {
   /** Messages produced meanwhile have IDs from the first one to before the end. */
   readonly firstId: number;
   readonly endId: number;
-  readonly where: 'beginning' | 'middle' | 'end';
+  readonly where: Where;
 }
 
 /** Batches that are there and do not continue the one before. */

@@ -46,15 +46,27 @@ export interface DamagedBytes {
   readonly what: string;
 }
 
+/** Where in the log: before all that is there, between, or after it. */
+export type Where = 'beginning' | 'middle' | 'end';
+
+/**
+ * Segments that follow each other and are there under no name. Those at the beginning compaction
+ * may have dropped: the record that says so may be among what is damaged.
+ */
+export interface MissingSegments {
+  readonly first: string;
+  readonly last: string;
+  readonly where: Where;
+}
+
 export interface Salvaged {
   readonly runs: readonly Run[];
   readonly damaged: readonly DamagedBytes[];
-  /** Segments that must be there and are not, under no name. */
-  readonly missing: readonly string[];
+  readonly missing: readonly MissingSegments[];
   readonly checkpoint: Checkpoint | undefined;
   /** Why there is none. */
   readonly checkpointLost: string | undefined;
-  /** The last `oldest` record: what is before is not needed. */
+  /** The last `oldest` record that still checks: what is before it is not needed. */
   readonly oldest: SegmentStart | undefined;
 }
 
@@ -198,11 +210,17 @@ export class Salvage {
     assert(isWhole, `a malformed record in batch ${chain.batch} of ${file}`);
   }
 
-  #missing(lastNumber: number): string[] {
-    const last = Math.max(lastNumber, ...this.#numbers);
-    const missing: string[] = [];
-    for (let number = this.#oldest?.number ?? 1; number <= last; number += 1) {
-      if (!this.#numbers.has(number)) missing.push(segmentName(number));
+  #missing(lastNumber: number): MissingSegments[] {
+    const from = this.#oldest?.number ?? 1;
+    const end = Math.max(lastNumber, ...this.#numbers) + 1;
+    const there = [...this.#numbers].filter((number) => number >= from).sort((a, b) => a - b);
+    const missing: MissingSegments[] = [];
+    let next = from;
+    for (const number of [...there, end]) {
+      const where = next === from ? 'beginning' : number === end ? 'end' : 'middle';
+      const [first, last] = [segmentName(next), segmentName(number - 1)];
+      if (number > next) missing.push({ first, last, where });
+      next = number + 1;
     }
     return missing;
   }

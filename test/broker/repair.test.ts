@@ -324,7 +324,8 @@ test('no message gets an ID of one that is lost', async () => {
   const source = await Snapshot.take(storageWith(files));
   const target = storageWith(new Map());
   const report = await new Repair(source, target, { sizes }).run();
-  assert.equal(report.missing, [gone]);
+  // The next one was prepared already.
+  assert.equal(report.missing, [{ first: gone, last: gone, where: 'middle' }]);
   const repairedFindings = (await stateOf(target.files())).findings;
   assert.ok(repairedFindings.chain.nextId > findings.chain.nextId + 2 ** 31);
 });

@@ -61,10 +61,26 @@ test(
     await makeLog(dataDir, 'unclean');
     fs.rmSync(segments(dataDir)[1]!);
     const result = await repairDirectory(dataDir, to);
-    assert.equal(result.missing, ['0000000002.wq']);
+    const name = '0000000002.wq';
+    assert.equal(result.missing, [{ first: name, last: name, where: 'middle' }]);
     assert.is(result.lost.length, 1);
     assert.is(result.lost[0]!.where, 'middle');
     assert.equal(await ordersIn(to), ['b0', 'a2', 'b2']);
+  }),
+);
+
+test(
+  'segments that are gone from the beginning are told together, as what may have been dropped',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'unclean');
+    for (const path of segments(dataDir).slice(0, 2)) fs.rmSync(path);
+    const { code, stdout, stderr } = await log('repair', '--data-dir', dataDir, '--to', to);
+    assert.is(code, 0, stderr);
+    const told = stdout.split('\n').filter((line) => line.startsWith('missing: '));
+    assert.is(told.length, 1);
+    assert.match(told[0]!, /^missing: 0000000001\.wq to 0000000002\.wq \(from the beginning .*\)$/);
+    assert.match(told[0]!, 'where compaction may have dropped them before');
   }),
 );
 

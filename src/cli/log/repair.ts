@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { Repair, type RepairReport } from '../../broker/repair.ts';
 import type { LostBatches } from '../../log/losses.ts';
-import type { DamagedBytes } from '../../log/salvage.ts';
+import type { DamagedBytes, MissingSegments } from '../../log/salvage.ts';
 import { jsonLine, writeLine } from '../text.ts';
 import { withNewLog } from './copy.ts';
 import {
@@ -73,8 +73,8 @@ function describe(result: RepairResult): string {
   const lines = [`kept: ${kept.batches} batches, ${kept.records} records`];
   if (result.nothingLost) lines.push('nothing is lost');
   if (checkpoint !== 'intact') lines.push(describeNewCheckpoint(checkpoint));
-  if (missing.length > 0) lines.push(`missing: ${missing.join(', ')}`);
-  lines.push(...damaged.map(describeDamaged), ...lost.map(describeLost));
+  lines.push(...missing.map(describeMissing), ...damaged.map(describeDamaged));
+  lines.push(...lost.map(describeLost));
   for (const { batch, file } of breaks) {
     lines.push(`batch ${batch} in ${file} does not continue the one before; both are kept`);
   }
@@ -89,6 +89,10 @@ function describe(result: RepairResult): string {
 function describeNewCheckpoint(why: string): string {
   const unknown = 'nobody can tell whether batches or segments are missing at the end';
   return `the checkpoint is written anew: ${why}; ${unknown}`;
+}
+
+function describeMissing({ first, last, where }: MissingSegments): string {
+  return `missing: ${first === last ? first : `${first} to ${last}`}${ASIDE[where]}`;
 }
 
 function describeDamaged({ file, offset, bytes, what }: DamagedBytes): string {
