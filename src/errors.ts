@@ -133,8 +133,8 @@ export class BlockDamagedError extends LogDamagedError {
 export class UnsteadyFileError extends Error {
   override readonly name = 'UnsteadyFileError';
 
-  constructor(file: string, offset: number) {
-    super(`${file}, offset ${offset}: it is not what it was when it is read again; start again`);
+  constructor(file: string, offset: number, what = 'it is not what it was when it is read again') {
+    super(`${file}, offset ${offset}: ${what}; start again`);
   }
 }
 

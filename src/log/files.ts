@@ -3,6 +3,7 @@
  * copying bytes. Every one of them leaves either the old state or the new one, whenever the process
  * ends.
  */
+import { UnsteadyFileError } from '../errors.ts';
 import type { Storage, StorageFile } from './storage.ts';
 
 const COPY_BYTES = 1024 * 1024;
@@ -99,8 +100,9 @@ export async function copyFile(
     for (let offset = start; offset < end; ) {
       const wanted = piece.subarray(0, Math.min(piece.length, end - offset));
       const length = await source.read(wanted, offset);
-      if (length !== wanted.length)
-        throw new Error(`a file became shorter while it was copied into ${name}`);
+      if (length !== wanted.length) {
+        throw new UnsteadyFileError(name, offset + length, 'what is copied into it became shorter');
+      }
       appendWhole(target, wanted);
       offset += length;
     }

@@ -6,8 +6,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { EXIT, exitCodeOf } from '../../src/cli/failure.ts';
 import { DirectoryLock } from '../../src/log/directory-lock.ts';
 import { Disk } from '../../src/log/disk.ts';
+import { copyBytes } from '../../src/log/files.ts';
 import { segmentName } from '../../src/log/segment.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejects } from '../support/rejects.ts';
@@ -194,6 +196,15 @@ check('with real sizes: long records, a torn tail, the reserve', async (disk, di
   await eventually('both halves are there', () => fs.existsSync(path.join(directory, 'reserve-2')));
   assert.is(fs.statSync(path.join(directory, 'reserve-2')).size, segmentBytes);
   await again.log.close();
+});
+
+check('a file that becomes shorter while it is copied is no defect', async (disk, directory) => {
+  fs.writeFileSync(path.join(directory, 'one'), '0123456789');
+  const refused = await rejects(copyBytes(disk, 'one', 0, 20, 'two'), {
+    name: 'UnsteadyFileError',
+    message: 'two, offset 10: what is copied into it became shorter; start again',
+  });
+  assert.is(exitCodeOf(refused), EXIT.inputOutput);
 });
 
 test.run();
