@@ -59,8 +59,9 @@ test(
     const { code, stdout, stderr } = await verify(dataDir);
     assert.is(code, 65, stderr);
     assert.match(stderr, /0000000002\.wq, offset 64: batch \d+ is damaged, after a clean stop/);
-    const { intact, file, offset } = JSON.parse(stdout);
+    const { intact, file, offset, what } = JSON.parse(stdout);
     assert.equal([intact, file, offset], [false, '0000000002.wq', 64]);
+    assert.match(what, /^batch \d+ is damaged, after a clean stop/);
     assert.equal(imageOf(dataDir), before);
   }),
 );

@@ -84,8 +84,9 @@ function figuresOf({ findings, segments, state }: LogState) {
 
 /** What is wrong, for programs. */
 function describeDamage(dataDir: string, error: LogDamagedError | ClockError) {
-  const place = error instanceof ClockError ? {} : { file: error.file, offset: error.offset };
-  return { intact: false, dataDir, ...place, what: error.message };
+  if (error instanceof ClockError) return { intact: false, dataDir, what: error.message };
+  const { file, offset, what } = error;
+  return { intact: false, dataDir, file, offset, what };
 }
 
 export function describeVerdict(verdict: Verdict): string {
