@@ -47,8 +47,8 @@ export function describeDelivery(delivery: Delivery): Record<string, unknown> {
 }
 
 /** `1 message`, `2 messages`. */
-export function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+export function counted(count: number, thing: string, things = `${thing}s`): string {
+  return `${count} ${count === 1 ? thing : things}`;
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

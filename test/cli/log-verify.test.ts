@@ -6,13 +6,15 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { verdictOn } from '../../src/cli/log/verify.ts';
+import { RecordJournal } from '../../src/broker/record-journal.ts';
+import { describeVerdict, verdictOn } from '../../src/cli/log/verify.ts';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { resealHeader } from '../log/support/damage.ts';
 import { wonderq } from '../support/broker.ts';
 import { temporary } from '../support/temporary.ts';
 import {
+  appendTo,
   flip,
   imageOf,
   log,
@@ -47,6 +49,19 @@ test(
       ],
     );
     assert.equal(imageOf(dataDir), before);
+  }),
+);
+
+test(
+  'of what there is one of it speaks so',
+  temporary(async (dataDir) => {
+    await appendTo(dataDir, (log, stamp) => {
+      new RecordJournal(log).started(1);
+      log.mark(stamp);
+    });
+    const told = describeVerdict(await verdictOn(dataDir));
+    assert.match(told, /^1 batch, 1 record$/m);
+    assert.match(told, /^0 queues with 0 messages, 0 sessions$/m);
   }),
 );
 

@@ -23,6 +23,10 @@ test('one thing is one, anything else are several', () => {
     [0, 1, 2].map((count) => counted(count, 'message')),
     ['0 messages', '1 message', '2 messages'],
   );
+  assert.equal(
+    [1, 2].map((count) => counted(count, 'batch', 'batches')),
+    ['1 batch', '2 batches'],
+  );
 });
 
 test.run();

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { Repair, type RepairReport } from '../../broker/repair.ts';
 import type { LostBatches } from '../../log/losses.ts';
 import type { DamagedBytes, MissingSegments } from '../../log/salvage.ts';
-import { jsonLine, writeLine } from '../text.ts';
+import { counted, jsonLine, writeLine } from '../text.ts';
 import { withNewLog } from './copy.ts';
 import {
   type DirectoryFlags,
@@ -70,7 +70,8 @@ export async function repairDirectory(
 
 function describe(result: RepairResult): string {
   const { kept, damaged, missing, lost, breaks, checkpoint, repaired } = result;
-  const lines = [`kept: ${kept.batches} batches, ${kept.records} records`];
+  const batches = counted(kept.batches, 'batch', 'batches');
+  const lines = [`kept: ${batches}, ${counted(kept.records, 'record')}`];
   if (result.nothingLost) lines.push('nothing is lost');
   if (checkpoint !== 'intact') lines.push(describeNewCheckpoint(checkpoint));
   lines.push(...missing.map(describeMissing), ...damaged.map(describeDamaged));

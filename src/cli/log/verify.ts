@@ -93,10 +93,11 @@ export function describeVerdict(verdict: Verdict): string {
   const { segments, batches, records, bytes, queues, messages, sessions } = verdict;
   const lines = [
     `intact: ${counted(segments, 'segment')} of ${size(bytes)}`,
-    `${batches} batches, ${records} records`,
+    `${counted(batches, 'batch', 'batches')}, ${counted(records, 'record')}`,
     verdict.cleanStop ? 'the last broker stopped cleanly' : 'no clean stop since the last start',
     ...whatAStartDoes(verdict),
-    `${counted(queues.length, 'queue')} with ${counted(messages, 'message')}, ${sessions} sessions`,
+    `${counted(queues.length, 'queue')} with ${counted(messages, 'message')}, ` +
+      counted(sessions, 'session'),
   ];
   if (verdict.quarantine.length > 0) lines.push(`quarantine: ${verdict.quarantine.join(', ')}`);
   if (queues.length === 0) return lines.join('\n');
