@@ -232,15 +232,24 @@ check('E19: it says when its log is in memory', async (_dataDir, start) => {
   }
 });
 
-check('E19: one that cannot sync refuses the start', async (dataDir, start) => {
+/** A start for which `call` fails is refused, and the next one has everything. */
+async function isRefusedWithout(call: string, dataDir: string, start: Start): Promise<void> {
   await servedOnce(start, dataDir, 'SIGTERM');
-  const broker = serve(start, dataDir, 'fdatasync at-once');
+  const broker = serve(start, dataDir, `${call} at-once`);
   assert.is((await broker.ended).code, 74);
-  assert.match(broker.stderr, /^wonderq: EIO: planted, fdatasync$/m);
+  assert.match(broker.stderr, new RegExp(`^wonderq: EIO: planted, ${call}$`, 'm'));
   assert.not.match(broker.stdout, 'listening');
   const client = await clientOf(serve(start, dataDir));
   assert.is((await client.getQueue('orders')).ready, 2);
-});
+}
+
+check('E19: one that cannot sync refuses the start', (dataDir, start) =>
+  isRefusedWithout('fdatasync', dataDir, start),
+);
+
+check('E19: one that cannot lock refuses the start', (dataDir, start) =>
+  isRefusedWithout('linkSync', dataDir, start),
+);
 
 check(
   'E20, E21: a second one is told who is there, a killed one is not',

@@ -1,11 +1,12 @@
 // Preloaded into a broker's process: what FAILING names fails there, at once or from SIGUSR2 on.
-// `read`, `writevSync`, `fdatasync`: that call of the file system, as by a broken disk; `assertion`:
-// an assertion that nobody catches; `background`: one within what is waited for.
+// `read`, `writevSync`, `fdatasync`: that call of the file system, as by a broken disk; `linkSync`:
+// what the lock is taken with, as where a file system knows no links; `assertion`: an assertion that
+// nobody catches; `background`: one within what is waited for.
 
 import assert from 'node:assert';
 import fs from 'node:fs';
 
-type Call = 'read' | 'writevSync' | 'fdatasync';
+type Call = 'read' | 'writevSync' | 'fdatasync' | 'linkSync';
 
 function breakDisk(call: Call, error: Error): void {
   Object.assign(fs, {
