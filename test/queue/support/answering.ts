@@ -24,7 +24,10 @@ export function answerSome(comparison: Comparison, random: Random): void {
   const given = givenBy(comparison, session.number);
   const count = random.chance(0.05) ? random.integer(100, 1_200) : random.integer(1, 8);
   for (let number = 0; number < count; number += 1) {
-    const open = [...given].slice(-8).filter(([, parts]) => !parts[parts.length - 1]!.complete);
+    // One that is out of the window is refused before it comes here.
+    const open = [...given]
+      .slice(-8)
+      .filter(([of, parts]) => !parts.at(-1)!.complete && session.answers.isInWindow(of));
     const again = open.length > 0 && random.chance(0.5) ? random.pick(open)[0] : undefined;
     const sequence = again ?? nextSequence(session.answers.highest, random);
     const part = aPart(sequence, given.get(sequence)?.[0]?.operation, random);
