@@ -1,3 +1,4 @@
+// limit: 900 s
 /**
  * Every kind of damage, everywhere in a small log that a broker left: the start is refused, or it
  * reports what it cut and has everything before, or it has all of it; never is anything that a
@@ -8,7 +9,6 @@
  * smaller log is flipped; without it all of them are sampled. One image of five is also verified,
  * with the same answer. Rows E10 and E11 of docs/reliability.md.
  */
-// limit: 900 s
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError } from '../../src/errors.ts';

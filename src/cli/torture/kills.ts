@@ -22,7 +22,7 @@ export class Kills {
   /** The one before which the workers begin. */
   async first(): Promise<void> {
     const broker = await this.#stage.startBroker();
-    this.#stage.startWorkers();
+    await this.#stage.startWorkers();
     await this.#killAfter(workBytesMax, broker);
   }
 

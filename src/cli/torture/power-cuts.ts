@@ -24,7 +24,7 @@ export async function cutOften(
   const counts = { shutdown: 0, copy: 0 };
   for (const round of rounds) {
     const broker = await stage.startBroker();
-    if (round === 0) stage.startWorkers();
+    if (round === 0) await stage.startWorkers();
     await stage.work(random.integer(round === 0 ? workBytesMax : 0, workBytesMax), broker);
     stage.goesDown();
     const way = random.pick(ways);

@@ -113,7 +113,8 @@ export class Stage {
     if (signal !== 'SIGKILL') throw await endOf(broker, 'by itself');
   }
 
-  startWorkers(): void {
+  /** Until all are connected: a first connection that finds no broker is not tried for long. */
+  async startWorkers(): Promise<void> {
     const { start, seed, workerCount } = this.#options;
     for (let at = 0; at < workerCount; at += 1) {
       const own = [this.#url, queue, this.#historyOf(at), `w${at}`, `${seed + at}`];
@@ -121,6 +122,7 @@ export class Stage {
       const options = { isInputOpen: true, endsWithParent: true };
       this.#workers.push(start(process.execPath, parameters, options));
     }
+    await Promise.all(this.#workers.map((worker) => worker.line(/^connected$/, patience)));
   }
 
   /** How many bytes of history there are. */

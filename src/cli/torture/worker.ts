@@ -77,6 +77,8 @@ const all = [single, many, carelessProducer].map(({ client }) => client);
 const consumers = [batches, polling, detached, pushed, carelessConsumer];
 all.push(...consumers.flatMap(({ clients }) => [...clients]), watcher);
 
+console.log('connected');
+
 let tellDrained = () => {};
 const drained = new Promise<void>((resolve) => {
   tellDrained = resolve;
