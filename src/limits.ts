@@ -45,6 +45,7 @@ export const limits = {
   delayMsMax: 3_660 * DAY_MS,
   waitMsMax: 10 * MINUTE_MS,
   priorityMax: 255,
+  failuresMax: 1_000_000,
   creditMax: 100_000,
   releaseAfterMsDefault: 5 * SECOND_MS,
   releaseAfterMsMax: settable.releaseAfterMs[1],

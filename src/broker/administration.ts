@@ -10,11 +10,15 @@ import type { Request } from '../protocol/request.ts';
 import { createQueue } from '../queue/produce.ts';
 import { deleteQueue, purge } from '../queue/purge.ts';
 import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
+import { deadIds, redrive } from '../queue/redrive.ts';
 import type { Session } from '../queue/session.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
 import { describeBroker, describeQueue, listQueues } from './stats.ts';
+
+/** What one request redrives. */
+const sliceMax = limits.sliceMessagesMax;
 
 type Arguments = Readonly<Record<string, unknown>>;
 
@@ -47,6 +51,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
     changes: true,
     act: (core, args) => purge(core.state, core.state.required(name(args))),
     value: (_core, _args, purged) => ({ purged }),
+  },
+  'queue.redrive': {
+    changes: true,
+    act: redriveSome,
+    value: (core, args, redriven) => {
+      return { redriven, dead: core.state.existing(name(args))?.dead ?? 0 };
+    },
   },
   'queue.delete': {
     changes: true,
@@ -148,6 +159,8 @@ function settingsOf(args: Arguments): QueueSettings {
   for (const [key, value] of Object.entries(given as Arguments)) {
     if (key === 'visibilityMs') settings.visibilityMs = visibilityOf(value);
     else if (key === 'durability') settings.durability = durabilityOf(value);
+    else if (key === 'failuresMax') settings.failuresMax = failuresOf(value);
+    else if (key === 'whenFailed') settings.whenFailed = whenFailedOf(value);
     else throw badField(`settings.${key}`, 'is no setting of a queue');
   }
   return settings;
@@ -164,6 +177,37 @@ function durabilityOf(value: unknown): QueueSettings['durability'] {
   if (value === null) return undefined;
   if (value === 'write' || value === 'fsync') return value;
   throw badField('settings.durability', 'must be write or fsync');
+}
+
+function failuresOf(value: unknown): number | undefined {
+  if (value === null) return undefined;
+  if (isWhole(value, 1, limits.failuresMax)) return value;
+  throw badField('settings.failuresMax', `must be 1 to ${limits.failuresMax}`);
+}
+
+function whenFailedOf(value: unknown): QueueSettings['whenFailed'] {
+  if (value === null) return undefined;
+  if (value === 'dead' || value === 'discard') return value;
+  throw badField('settings.whenFailed', 'must be dead or discard');
+}
+
+function redriveSome(core: Core, args: Arguments): number {
+  const queue = core.state.required(name(args));
+  return redrive(core.state, queue, idsOf(args) ?? deadIds(queue));
+}
+
+/** Message IDs, each once. */
+function idsOf({ ids }: Arguments): number[] | undefined {
+  if (ids === undefined || ids === null) return undefined;
+  const isList = Array.isArray(ids) && ids.length > 0 && ids.length <= sliceMax;
+  if (!isList || !ids.every((id) => isWhole(id, 1, Number.MAX_SAFE_INTEGER))) {
+    throw badField('ids', `must be 1 to ${sliceMax} message IDs`);
+  }
+  return [...new Set(ids as number[])];
+}
+
+function isWhole(value: unknown, least: number, most: number): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
 function whatOf(args: Arguments): 'produce' | 'receive' | 'both' {

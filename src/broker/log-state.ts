@@ -69,6 +69,8 @@ function liveBytesOf(segments: Segments): Journal {
     delivered: refused,
     settled: refused,
     returned: refused,
+    died: refused,
+    redriven: refused,
     extended: refused,
     unreadable: refused,
     sessionOpened: refused,

@@ -65,6 +65,9 @@ export class Mender {
     delivered: (queue, _session, _token, _dueMs, ids) => this.#returnBefore(queue, ids),
     settled: () => {},
     returned: (queue, _reason, dueMs, ids) => this.#deliverBefore(queue, dueMs, ids),
+    // As with what came back: it had been delivered.
+    died: (queue, _reason, ids) => this.#deliverBefore(queue, 0, ids),
+    redriven: () => {},
     extended: (queue, dueMs, ids) => this.#extendLeased(queue, dueMs, ids),
     unreadable: () => {},
     sessionOpened: (number, key) => this.#makeRoomForSession(number, key),

@@ -19,9 +19,9 @@ export interface Description {
   readonly [field: string]: unknown;
 }
 
-const REASONS_SETTLED = ['', 'acked'];
+const REASONS_SETTLED = ['', 'acked', 'discarded'];
 export const RETURNED_NAMES = ['', 'nacked', 'released', 'lease ended', 'session lost'];
-const STATES = ['gone', 'ready', 'in flight', 'delayed', 'unreadable'];
+const STATES = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
 const kindNames = new Map<number, string>(
   Object.entries(RECORD).map(([name, kind]) => [kind, name]),
 );
@@ -67,6 +67,9 @@ export class RecordDescriber {
         say({ queue, reason: REASONS_SETTLED[reason], ids: listed(ids) }),
       returned: (queue, reason, dueMs, ids) =>
         say({ queue, reason: RETURNED_NAMES[reason], ...due(dueMs), ids: listed(ids) }),
+      died: (queue, reason, ids) =>
+        say({ queue, reason: RETURNED_NAMES[reason], ids: listed(ids) }),
+      redriven: (queue, ids) => say({ queue, ids: listed(ids) }),
       extended: (queue, dueMs, ids) => say({ queue, dueMs, ids: listed(ids) }),
       unreadable: (queue, ids) => say({ queue, ids: listed(ids) }),
       sessionOpened: (session, key, name) => say({ session, key, name }),

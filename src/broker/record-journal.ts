@@ -16,7 +16,8 @@ import {
   PAUSED_CODES,
   RECORD,
   REFUSED_CODES,
-  recordVersion,
+  recordVersionOf,
+  WHEN_FAILED_CODES,
 } from './records.ts';
 import { varintBytesMax, writeVarint } from './varint.ts';
 
@@ -47,6 +48,8 @@ export class RecordJournal implements Journal {
     this.number(PAUSED_CODES.indexOf(queue.paused));
     this.number(DURABILITY_CODES.indexOf(queue.settings.durability));
     this.number(queue.settings.visibilityMs ?? 0);
+    this.number(queue.settings.failuresMax ?? 0);
+    this.number(WHEN_FAILED_CODES.indexOf(queue.settings.whenFailed));
     this.end();
     return position;
   }
@@ -110,6 +113,21 @@ export class RecordJournal implements Journal {
     this.number(queue.number);
     this.number(reason);
     this.number(dueMs);
+    this.list(ids);
+    this.end();
+  }
+
+  died(queue: Queue, reason: ReturnedReason, ids: IdList): void {
+    this.begin(RECORD.died, numbersBytesMax + ids.count * varintBytesMax);
+    this.number(queue.number);
+    this.number(reason);
+    this.list(ids);
+    this.end();
+  }
+
+  redriven(queue: Queue, ids: IdList): void {
+    this.begin(RECORD.redriven, numbersBytesMax + ids.count * varintBytesMax);
+    this.number(queue.number);
     this.list(ids);
     this.end();
   }
@@ -213,7 +231,7 @@ export class RecordJournal implements Journal {
 
   /** Returns the position of the first byte of the body. */
   private begin(kind: number, bytesMax: number): number {
-    this.at = this.log.begin(kind, recordVersion, bytesMax);
+    this.at = this.log.begin(kind, recordVersionOf(kind), bytesMax);
     return this.log.beginPosition;
   }
 

@@ -12,7 +12,14 @@ import type { MessageSlice, ReturnedReason, SettledReason } from '../queue/journ
 import type { QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { QueueFact } from '../queue/replay.ts';
-import { DURABILITY_CODES, PAUSED_CODES, RECORD, REFUSED_CODES, recordVersion } from './records.ts';
+import {
+  DURABILITY_CODES,
+  PAUSED_CODES,
+  RECORD,
+  REFUSED_CODES,
+  recordVersionOf,
+  WHEN_FAILED_CODES,
+} from './records.ts';
 import { VarintReader } from './varint.ts';
 
 /** Positions are those of what compaction copies: a record's body, or its first message. */
@@ -33,6 +40,8 @@ export interface Facts {
   delivered(queue: number, session: number, firstToken: number, dueMs: number, ids: IdList): void;
   settled(queue: number, reason: SettledReason, ids: IdList): void;
   returned(queue: number, reason: ReturnedReason, dueMs: number, ids: IdList): void;
+  died(queue: number, reason: ReturnedReason, ids: IdList): void;
+  redriven(queue: number, ids: IdList): void;
   extended(queue: number, dueMs: number, ids: IdList): void;
   unreadable(queue: number, ids: IdList): void;
   sessionOpened(session: number, key: string, name: string, position: number): void;
@@ -55,6 +64,7 @@ export class RecordParser {
   private readonly ids: IdList;
   private readonly reader = new VarintReader();
   private readonly walker = new Walker();
+  private version = 0;
   private start = 0;
   private position = 0;
   /** Reused for the messages of every record. */
@@ -78,6 +88,8 @@ export class RecordParser {
     [RECORD.restored]: () => this.restored(),
     [RECORD.copied]: () => this.copied(),
     [RECORD.unreadable]: () => this.unreadable(),
+    [RECORD.died]: () => this.died(),
+    [RECORD.redriven]: () => this.redriven(),
   };
 
   constructor(facts: Facts, ids: IdList) {
@@ -95,8 +107,9 @@ export class RecordParser {
     position: number,
   ): void {
     const act = this.actions[kind];
-    if (act === undefined || version !== recordVersion) throw new UnknownRecordError(kind, version);
+    if (act === undefined || !isKnown(kind, version)) throw new UnknownRecordError(kind, version);
     this.reader.reset(buffer, start, end);
+    this.version = version;
     this.start = start;
     this.position = position;
     act();
@@ -111,8 +124,14 @@ export class RecordParser {
     const paused = PAUSED_CODES[reader.next()]!;
     const durability = DURABILITY_CODES[reader.next()];
     const visibilityMs = reader.next() || undefined;
-    const settings: QueueSettings = { durability, visibilityMs };
+    const settings: QueueSettings = { durability, visibilityMs, ...this.failing() };
     this.facts.queueSet({ number, name, createdMs, settings, paused }, this.position);
+  }
+
+  private failing(): QueueSettings {
+    if (this.version === 1) return {};
+    const failuresMax = this.reader.next() || undefined;
+    return { failuresMax, whenFailed: WHEN_FAILED_CODES[this.reader.next()] };
   }
 
   private produced(): void {
@@ -170,6 +189,19 @@ export class RecordParser {
     const dueMs = reader.next();
     this.list();
     this.facts.returned(queue, reason, dueMs, this.ids);
+  }
+
+  private died(): void {
+    const queue = this.reader.next();
+    const reason = this.reader.next() as ReturnedReason;
+    this.list();
+    this.facts.died(queue, reason, this.ids);
+  }
+
+  private redriven(): void {
+    const queue = this.reader.next();
+    this.list();
+    this.facts.redriven(queue, this.ids);
   }
 
   private extended(): void {
@@ -270,4 +302,8 @@ export class RecordParser {
     }
     return refused;
   }
+}
+
+function isKnown(kind: number, version: number): boolean {
+  return version >= 1 && version <= recordVersionOf(kind);
 }

@@ -22,6 +22,8 @@ function replayFacts(state: State): Facts {
     delivered: (...fact) => replay.replayDelivered(state, ...fact),
     settled: (queue, _reason, ids) => replay.replaySettled(state, queue, ids),
     returned: (...fact) => replay.replayReturned(state, ...fact),
+    died: (queue, _reason, ids) => replay.replayDied(state, queue, ids),
+    redriven: (...fact) => replay.replayRedriven(state, ...fact),
     extended: (...fact) => replay.replayExtended(state, ...fact),
     unreadable: (...fact) => replay.replayUnreadable(state, ...fact),
     sessionOpened: (...fact) => replay.replaySessionOpened(state, ...fact),

@@ -4,7 +4,7 @@
  * record of the kind is still needed. Numbers 1 to 15 belong to the log itself.
  */
 import type { Code } from '../errors.ts';
-import type { Durability, Paused } from '../queue/queue.ts';
+import type { Durability, Paused, WhenFailed } from '../queue/queue.ts';
 
 export const RECORD = {
   started: 16,
@@ -22,9 +22,15 @@ export const RECORD = {
   restored: 28,
   copied: 29,
   unreadable: 30,
+  died: 31,
+  redriven: 32,
 } as const;
 
-export const recordVersion = 1;
+/** Of the kinds that changed since the first version of the format; all others have version 1. */
+const changedVersions: Readonly<Record<number, number>> = { [RECORD.queueSet]: 2 };
+
+/** The version that is written; all up to it are read. */
+export const recordVersionOf = (kind: number): number => changedVersions[kind] ?? 1;
 
 /**
  * Counted to a message besides its own bytes: about what the record of a copy adds. Without it a
@@ -34,4 +40,9 @@ export const messageOverheadBytes = 48;
 
 export const PAUSED_CODES: readonly Paused[] = ['none', 'produce', 'receive', 'both'];
 export const DURABILITY_CODES: readonly (Durability | undefined)[] = [undefined, 'write', 'fsync'];
+export const WHEN_FAILED_CODES: readonly (WhenFailed | undefined)[] = [
+  undefined,
+  'dead',
+  'discard',
+];
 export const REFUSED_CODES = ['STALE_RECEIPT', 'GONE'] as const satisfies readonly Code[];

@@ -15,7 +15,7 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
     inFlight: queue.inFlight,
     delayed: queue.delayed,
     unreadable: queue.unreadable,
-    dead: 0,
+    dead: queue.dead,
     bytes: queue.bytes,
     oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, nowMs - oldestMs),
     waiting: queue.line.size,
@@ -24,6 +24,8 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
     settings: {
       visibilityMs: queue.settings.visibilityMs ?? core.settings.visibilityMs,
       durability: core.levelOf(queue),
+      failuresMax: queue.settings.failuresMax ?? null,
+      whenFailed: queue.settings.whenFailed ?? 'dead',
     },
     counters: queue.counters,
   };
@@ -93,6 +95,7 @@ function totals(core: Core) {
     sums.inFlight += queue.inFlight;
     sums.delayed += queue.delayed;
     sums.unreadable += queue.unreadable;
+    sums.dead += queue.dead;
     sums.bytes += queue.bytes;
   }
   return sums;

@@ -7,6 +7,7 @@ import type { VisitRecord } from '../log/log.ts';
 import { formatReceipt } from '../protocol/receipt.ts';
 import { Walker } from '../protocol/walker.ts';
 import { IdList } from '../queue/id-list.ts';
+import { SETTLED_DISCARDED } from '../queue/journal.ts';
 import type { LogReading } from './log-state.ts';
 import { RETURNED_NAMES, readMessage } from './record-description.ts';
 import { type Facts, RecordParser } from './record-parser.ts';
@@ -27,7 +28,12 @@ export type Said =
   | { what: 'delivered'; session: number; receipt: string; dueMs: number }
   | { what: 'extended'; dueMs: number }
   | { what: 'returned'; reason: string; dueMs: number }
-  | { what: 'unreadable' | 'acked' | 'purged' | 'deleted' };
+  | { what: 'died'; reason: string }
+  | { what: 'redriven' | 'unreadable' }
+  | { what: Ending };
+
+/** The message is gone. */
+type Ending = 'acked' | 'discarded' | 'purged' | 'deleted';
 
 export type Step = Place &
   Said & {
@@ -116,12 +122,19 @@ export class Tracer {
         const receipt = formatReceipt(this.#id, firstToken + at);
         this.#say(queue, { what: 'delivered', session, receipt, dueMs });
       },
-      settled: (queue, _reason, ids) => {
-        if (this.#isAmong(ids)) this.#end(queue, 'acked');
+      settled: (queue, reason, ids) => {
+        const what = reason === SETTLED_DISCARDED ? 'discarded' : 'acked';
+        if (this.#isAmong(ids)) this.#end(queue, what);
       },
       returned: (queue, reason, dueMs, ids) => {
         if (!this.#isAmong(ids)) return;
         this.#say(queue, { what: 'returned', reason: RETURNED_NAMES[reason]!, dueMs });
+      },
+      died: (queue, reason, ids) => {
+        if (this.#isAmong(ids)) this.#say(queue, { what: 'died', reason: RETURNED_NAMES[reason]! });
+      },
+      redriven: (queue, ids) => {
+        if (this.#isAmong(ids)) this.#say(queue, { what: 'redriven' });
       },
       extended: (queue, dueMs, ids) => {
         if (this.#isAmong(ids)) this.#say(queue, { what: 'extended', dueMs });
@@ -146,7 +159,7 @@ export class Tracer {
     this.#say(queue, said);
   }
 
-  #end(queue: number, what: 'acked' | 'purged' | 'deleted'): void {
+  #end(queue: number, what: Ending): void {
     this.#say(queue, { what });
     this.#isLive = false;
   }

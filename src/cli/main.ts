@@ -12,6 +12,7 @@ import { addLog } from './log.ts';
 import { addProduce } from './produce.ts';
 import { addQueues } from './queues.ts';
 import { addReceive } from './receive.ts';
+import { addRedrive } from './redrive.ts';
 import { addServe } from './serve.ts';
 import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
@@ -25,6 +26,7 @@ const additions = [
   addSettle,
   addConsume,
   addQueues,
+  addRedrive,
   addStats,
   addTrace,
   addLog,

@@ -5,13 +5,21 @@ import type { Command } from 'commander';
 import type { Client, PauseWhat, QueueInfo, Settings } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
-import { parseDurability, parsed, parseVisibility } from './parse.ts';
+import {
+  parseDurability,
+  parsed,
+  parseFailures,
+  parseVisibility,
+  parseWhenFailed,
+} from './parse.ts';
 import { age, counted, jsonLine, table, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly json?: boolean;
   readonly visibility?: string;
   readonly durability?: string;
+  readonly failuresMax?: string;
+  readonly whenFailed?: string;
   readonly what?: string;
 }
 
@@ -57,7 +65,9 @@ function add(queues: Command, name: string, description: string): Command {
 function addSettings(command: Command): Command {
   return command
     .option('--visibility <ms>', 'to ack a message in; "default": as the broker says')
-    .option('--durability <level>', 'fsync, write, or "default": as the broker says');
+    .option('--durability <level>', 'fsync, write, or "default": as the broker says')
+    .option('--failures-max <n>', 'as often a message may fail; "default": as often as it takes')
+    .option('--when-failed <what>', 'it is "dead" in its queue (default), or "discard" it');
 }
 
 function addWhat(command: Command): Command {
@@ -94,6 +104,8 @@ function settingsOf(flags: Flags): Settings {
   return {
     visibilityMs: parsed('--visibility', orDefault(parseVisibility), flags.visibility),
     durability: parsed('--durability', orDefault(parseDurability), flags.durability),
+    failuresMax: parsed('--failures-max', orDefault(parseFailures), flags.failuresMax),
+    whenFailed: parsed('--when-failed', orDefault(parseWhenFailed), flags.whenFailed),
   };
 }
 

@@ -93,8 +93,14 @@ function wordsOf(step: Step): string {
       return `came back: ${step.reason}${delayOf(step.dueMs)}`;
     case 'unreadable':
       return 'its bytes on the disk no longer check';
+    case 'died':
+      return `dead: it failed once too often, the last time ${step.reason}`;
+    case 'redriven':
+      return 'redriven: ready again, with no failures';
     case 'acked':
       return 'acked';
+    case 'discarded':
+      return 'discarded: it failed once too often';
     case 'purged':
       return 'purged with all messages of its queue';
     case 'deleted':

@@ -15,6 +15,8 @@ import {
   type QueueInfo,
   type QueuePage,
   queuesAfter,
+  redriveAll,
+  redriveSome,
   type Stats,
   settingsOf,
 } from './administration.ts';
@@ -266,6 +268,16 @@ export class Client {
   async purgeQueue(queue: string): Promise<number> {
     const { purged } = await this.#queueVerb('queue.purge', queue);
     return Number(purged);
+  }
+
+  /**
+   * Makes dead messages ready again, as if they had never failed: those of `ids` that are dead, or
+   * all that were dead when it began. Resolves to how many.
+   */
+  async redrive(queue: string, ids?: readonly number[]): Promise<number> {
+    const ask = (fields: Record<string, unknown>) =>
+      this.#queueVerb('queue.redrive', queue, fields);
+    return await (ids === undefined ? redriveAll(ask) : redriveSome(ask, ids));
   }
 
   /** Removes the queue with its messages; resolves to how many. */

@@ -94,6 +94,10 @@ export type Settings = {
   /** Null: back to the broker's. */
   visibilityMs?: number | null | undefined;
   durability?: DurabilityName | null | undefined;
+  /** With so many failures a message is not delivered any more; null: as often as it takes. */
+  failuresMax?: number | null | undefined;
+  /** What becomes of it then; null: it is dead, in its own queue. */
+  whenFailed?: 'dead' | 'discard' | null | undefined;
 };
 
 export function checkConnectOptions(options: ConnectOptions): void {

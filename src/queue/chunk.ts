@@ -7,19 +7,21 @@ import assert from 'node:assert';
 
 /**
  * What a message is doing. `GONE`: settled, its place not yet reused. `UNREADABLE`: its bytes
- * rotted; it is only counted.
+ * rotted; it is only counted. `DEAD`: it failed too often, and waits to be redriven.
  */
 export const GONE = 0;
 export const READY = 1;
 export const IN_FLIGHT = 2;
 export const DELAYED = 3;
 export const UNREADABLE = 4;
+export const DEAD = 5;
 export type MessageState =
   | typeof GONE
   | typeof READY
   | typeof IN_FLIGHT
   | typeof DELAYED
-  | typeof UNREADABLE;
+  | typeof UNREADABLE
+  | typeof DEAD;
 
 const capacityMin = 16;
 const capacityMax = 1024;
@@ -33,6 +35,7 @@ export class Chunk {
   count = 0;
   live = 0;
   ready = 0;
+  dead = 0;
   /** No entry before this one is ready. */
   readyFrom = 0;
   /** No live entry lies at a lower position. A bound, not exact. */
@@ -113,11 +116,14 @@ export class Chunk {
     assert(before !== GONE && before !== state, 'a message that is there changes its state');
     this.states[index] = state;
     if (before === READY) this.ready -= 1;
+    else if (before === DEAD) this.dead -= 1;
     if (state === READY) {
       this.ready += 1;
       if (index < this.readyFrom) this.readyFrom = index;
     } else if (state === GONE) {
       this.live -= 1;
+    } else if (state === DEAD) {
+      this.dead += 1;
     }
   }
 
@@ -165,9 +171,11 @@ export class Chunk {
     this.count = index;
     this.live = 0;
     this.ready = 0;
+    this.dead = 0;
     for (let at = 0; at < index; at += 1) {
       if (this.states[at] !== GONE) this.live += 1;
       if (this.states[at] === READY) this.ready += 1;
+      if (this.states[at] === DEAD) this.dead += 1;
     }
     this.readyFrom = Math.min(this.readyFrom, index);
   }

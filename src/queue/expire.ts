@@ -5,6 +5,7 @@
  */
 import { limits } from '../limits.ts';
 import { DELAYED, GONE } from './chunk.ts';
+import { comeBack, writeReturned } from './come-back.ts';
 import { giveUp } from './deliver.ts';
 import {
   RETURNED_EXPIRED,
@@ -17,7 +18,7 @@ import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import { firstOf } from './sessions.ts';
 import type { State } from './state.ts';
-import { endLease, freeRow, giveBack, ripen } from './transitions.ts';
+import { endLease, freeRow, ripen } from './transitions.ts';
 
 /** Does one slice of what is due at `nowMs`. Returns whether more is due at once. */
 export function expire(state: State, nowMs: number): boolean {
@@ -48,8 +49,8 @@ export function nextDueMs(state: State): number {
 
 function expireRows(state: State, nowMs: number): boolean {
   const { deadlines, queues, ids } = state.leases;
+  const { returned } = state;
   let current: Queue | undefined;
-  state.ids.clear();
   for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
     if (deadlines.firstMs > nowMs) break;
     const row = deadlines.first;
@@ -60,21 +61,16 @@ function expireRows(state: State, nowMs: number): boolean {
       ripen(state, queue, foundLane!, foundChunk!, foundIndex);
       continue;
     }
-    if (queue !== current) writeReturned(state, current, RETURNED_EXPIRED);
+    if (queue !== current) writeAll(state, current, RETURNED_EXPIRED);
     current = queue;
-    state.ids.push(ids[row]!);
-    queue.counters.expired += 1;
-    giveBack(state, queue, foundLane!, foundChunk!, foundIndex, 0, true);
+    comeBack(state, queue, RETURNED_EXPIRED, 0, returned);
   }
-  writeReturned(state, current, RETURNED_EXPIRED);
+  writeAll(state, current, RETURNED_EXPIRED);
   return deadlines.firstMs <= nowMs;
 }
 
-function writeReturned(state: State, queue: Queue | undefined, reason: ReturnedReason): void {
-  if (queue !== undefined && state.ids.count > 0) {
-    state.journal.returned(queue, reason, 0, state.ids);
-  }
-  state.ids.clear();
+function writeAll(state: State, queue: Queue | undefined, reason: ReturnedReason): void {
+  if (queue !== undefined) writeReturned(state, queue, reason, 0, state.returned);
 }
 
 function giveUpWaiting(state: State, nowMs: number): boolean {
@@ -132,7 +128,6 @@ export function returnLeases(
   let current: Queue | undefined;
   let row = session.firstRow;
   let done = 0;
-  state.ids.clear();
   while (row !== 0 && done < countMax) {
     const next = leases.nexts[row]!;
     const queue = state.queuesByNumber.get(leases.queues[row]!);
@@ -142,25 +137,16 @@ export function returnLeases(
       endLease(state, row);
     } else if (!keeps(row)) {
       done += 1;
-      if (queue !== current || state.ids.count === limits.sliceMessagesMax) {
-        writeReturned(state, current, reason);
+      if (queue !== current || state.returned.count === limits.sliceMessagesMax) {
+        writeAll(state, current, reason);
       }
       current = queue;
-      returnLocated(state, queue, id, reason);
+      comeBack(state, queue, reason, 0, state.returned);
     }
     row = next;
   }
-  writeReturned(state, current, reason);
+  writeAll(state, current, reason);
   return row !== 0;
-}
-
-function returnLocated(state: State, queue: Queue, id: number, reason: ReturnedReason): void {
-  const { foundLane, foundChunk, foundIndex } = queue;
-  const isFailure = reason === RETURNED_SESSION_LOST;
-  state.ids.push(id);
-  if (isFailure) queue.counters.sessionLost += 1;
-  else queue.counters.released += 1;
-  giveBack(state, queue, foundLane!, foundChunk!, foundIndex, 0, isFailure);
 }
 
 function rowFound(queue: Queue): number {

@@ -3,7 +3,7 @@
  * is about state that no single rule sees whole.
  */
 import assert from 'node:assert';
-import { type Chunk, DELAYED, GONE, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { type Chunk, DEAD, DELAYED, GONE, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
@@ -25,7 +25,7 @@ export function checkInvariants(state: State): void {
 
 function checkQueue(state: State, queue: Queue): number {
   let rows = 0;
-  const counts = [0, 0, 0, 0, 0];
+  const counts = [0, 0, 0, 0, 0, 0];
   let bytes = 0;
   for (const [at, lane] of queue.lanes.entries()) {
     assert(at === 0 || queue.lanes[at - 1]!.priority > lane.priority, 'priorities of lanes fall');
@@ -46,7 +46,10 @@ function checkQueue(state: State, queue: Queue): number {
     'ready and in flight',
   );
   assert(queue.delayed === counts[DELAYED] && queue.bytes === bytes, 'delayed, and bytes');
-  assert(queue.unreadable === counts[UNREADABLE], 'unreadable');
+  assert(
+    queue.unreadable === counts[UNREADABLE] && queue.dead === counts[DEAD],
+    'unreadable, dead',
+  );
   return rows;
 }
 
@@ -69,6 +72,8 @@ function checkLane(lane: Lane): void {
       );
     }
     live += chunk.live;
+    const dead = chunk.states.subarray(0, chunk.count).filter((status) => status === DEAD);
+    assert(chunk.dead === dead.length, 'dead of a chunk');
     ready += chunk.ready;
   }
   assert(lane.live === live && lane.ready === ready, 'live and ready of a lane');
@@ -78,8 +83,8 @@ function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   const { leases } = state;
   const status = chunk.states[index];
   const row = chunk.rows[index]!;
-  const isAtRest = status === READY || status === UNREADABLE;
-  assert(row !== 0 || isAtRest, 'whatever is more than ready has a row');
+  const isAtRest = status === READY || status === UNREADABLE || status === DEAD;
+  assert(row !== 0 || (isAtRest && status !== DEAD), 'whatever is more than ready has a row');
   assert(
     chunk.lengths[index]! > 0 || status === UNREADABLE || status === IN_FLIGHT,
     'what waits to be delivered has bytes',

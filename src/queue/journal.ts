@@ -13,11 +13,12 @@ import type { Taker } from './taker.ts';
 
 /** Why a message left for good. The numbers are written to the log. */
 export const SETTLED_ACKED = 1;
-export type SettledReason = typeof SETTLED_ACKED;
+export const SETTLED_DISCARDED = 2;
+export type SettledReason = typeof SETTLED_ACKED | typeof SETTLED_DISCARDED;
 
 /**
- * Why a message came back. All but a release count as a failure. The numbers are written to the
- * log.
+ * Why a delivery ended without an ack. All but a release count as a failure. The numbers are
+ * written to the log.
  */
 export const RETURNED_NACKED = 1;
 export const RETURNED_RELEASED = 2;
@@ -64,6 +65,10 @@ export interface Journal {
   settled(queue: Queue, reason: SettledReason, ids: IdList): void;
   /** `dueMs` 0: ready at once. */
   returned(queue: Queue, reason: ReturnedReason, dueMs: number, ids: IdList): void;
+  /** What would have come back failed once too often. */
+  died(queue: Queue, reason: ReturnedReason, ids: IdList): void;
+  /** Dead messages are ready again, as if they had never failed. */
+  redriven(queue: Queue, ids: IdList): void;
   extended(queue: Queue, dueMs: number, ids: IdList): void;
   /** The bytes of these messages can no longer be read. */
   unreadable(queue: Queue, ids: IdList): void;

@@ -36,6 +36,7 @@ export function retireLanes(state: State, queue: Queue): void {
   queue.inFlight = 0;
   queue.delayed = 0;
   queue.unreadable = 0;
+  queue.dead = 0;
   queue.bytes = 0;
 }
 

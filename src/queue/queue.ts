@@ -12,7 +12,13 @@ export type Durability = 'write' | 'fsync';
 export interface QueueSettings {
   visibilityMs?: number | undefined;
   durability?: Durability | undefined;
+  /** With so many failures a message is not delivered any more; undefined: as often as it takes. */
+  failuresMax?: number | undefined;
+  /** What becomes of it then; undefined: it is dead, in its own queue. */
+  whenFailed?: WhenFailed | undefined;
 }
+
+export type WhenFailed = 'dead' | 'discard';
 
 export type Paused = 'none' | 'produce' | 'receive' | 'both';
 
@@ -27,6 +33,9 @@ export interface QueueCounters {
   expired: number;
   sessionLost: number;
   purged: number;
+  died: number;
+  discarded: number;
+  redriven: number;
 }
 
 export class Queue {
@@ -46,6 +55,7 @@ export class Queue {
   inFlight = 0;
   delayed = 0;
   unreadable = 0;
+  dead = 0;
   bytes = 0;
   readonly line = new Set<Taker>();
   /** Who wants its messages, in line or not. */
@@ -62,6 +72,9 @@ export class Queue {
     expired: 0,
     sessionLost: 0,
     purged: 0,
+    died: 0,
+    discarded: 0,
+    redriven: 0,
   };
 
   /** What `locate` found. */
@@ -78,7 +91,7 @@ export class Queue {
   }
 
   get live(): number {
-    return this.ready + this.inFlight + this.delayed + this.unreadable;
+    return this.ready + this.inFlight + this.delayed + this.unreadable + this.dead;
   }
 
   get mayProduce(): boolean {

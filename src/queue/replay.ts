@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert';
 import type { AnswerPart, RememberedAnswer } from './answers.ts';
-import { DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import { freeRetired } from './expire.ts';
 import type { IdList } from './id-list.ts';
 import { type MessageSlice, RETURNED_RELEASED, type ReturnedReason } from './journal.ts';
@@ -16,7 +16,16 @@ import { type Paused, Queue, type QueueSettings } from './queue.ts';
 import type { MessageSnapshot } from './relocate.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
-import { delay, giveBack, lease, loseBody, removeMessage, ripen } from './transitions.ts';
+import {
+  delay,
+  die,
+  giveBack,
+  lease,
+  loseBody,
+  removeMessage,
+  revive,
+  ripen,
+} from './transitions.ts';
 
 export interface QueueFact {
   readonly number: number;
@@ -107,6 +116,22 @@ export function replayReturned(
     const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
     assert(chunk!.states[index] === IN_FLIGHT, 'what comes back was in flight');
     giveBack(state, queue, lane!, chunk!, index, dueMs, failed);
+  });
+}
+
+export function replayDied(state: State, queueNumber: number, ids: IdList): void {
+  forEachKnown(state, queueNumber, ids, (queue) => {
+    const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
+    assert(chunk!.states[index] === IN_FLIGHT, 'what dies was in flight');
+    die(state, queue, lane!, chunk!, index);
+  });
+}
+
+export function replayRedriven(state: State, queueNumber: number, ids: IdList): void {
+  forEachKnown(state, queueNumber, ids, (queue) => {
+    // One whose bytes rotted meanwhile is told to be unreadable before or after that.
+    if (queue.foundChunk!.states[queue.foundIndex] !== DEAD) return;
+    revive(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
   });
 }
 
@@ -241,10 +266,13 @@ function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void 
   }
   const session = copy.session === 0 ? undefined : sessionNumbered(state, copy.session);
   const row = lease(state, queue, lane!, chunk!, index, session, copy.token, copy.dueMs);
+  if (copy.state === DEAD) die(state, queue, lane!, chunk!, index);
+  else if (copy.state !== IN_FLIGHT) {
+    const dueMs = copy.state === DELAYED ? copy.dueMs : 0;
+    giveBack(state, queue, lane!, chunk!, index, dueMs, false);
+  }
   state.leases.deliveryCounts[row] = copy.deliveryCount;
   state.leases.failureCounts[row] = copy.failureCount;
-  if (copy.state === IN_FLIGHT) return;
-  giveBack(state, queue, lane!, chunk!, index, copy.state === DELAYED ? copy.dueMs : 0, false);
 }
 
 function mayBeLeased(state: number): boolean {

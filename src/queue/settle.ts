@@ -6,6 +6,7 @@
 
 import type { RefusedReceipt } from './answers.ts';
 import { IN_FLIGHT } from './chunk.ts';
+import { comeBack, writeReturned } from './come-back.ts';
 import {
   RETURNED_EXPIRED,
   RETURNED_NACKED,
@@ -16,7 +17,7 @@ import {
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
-import { giveBack, removeMessage } from './transitions.ts';
+import { removeMessage } from './transitions.ts';
 
 /** Receipts in place in a request: entries `from` to `to` of the two columns. */
 export interface Receipts {
@@ -57,9 +58,7 @@ export function nack(
   nowMs: number,
 ): Refused {
   const dueMs = delayMs === 0 ? 0 : nowMs + delayMs;
-  const refused = giveBackAll(state, queue, session, receipts, RETURNED_NACKED, dueMs, nowMs);
-  if (queue !== undefined) queue.counters.nacked += state.ids.count;
-  return refused;
+  return comeBackAll(state, queue, session, receipts, RETURNED_NACKED, dueMs, nowMs);
 }
 
 /** Gives back without counting a failure. */
@@ -70,9 +69,7 @@ export function release(
   receipts: Receipts,
   nowMs: number,
 ): Refused {
-  const refused = giveBackAll(state, queue, session, receipts, RETURNED_RELEASED, 0, nowMs);
-  if (queue !== undefined) queue.counters.released += state.ids.count;
-  return refused;
+  return comeBackAll(state, queue, session, receipts, RETURNED_RELEASED, 0, nowMs);
 }
 
 /** Lets leases end `visibilityMs` from now; 0 takes the queue's. */
@@ -96,7 +93,7 @@ export function extend(
   return refused;
 }
 
-function giveBackAll(
+function comeBackAll(
   state: State,
   queue: Queue | undefined,
   session: Session | undefined,
@@ -105,14 +102,11 @@ function giveBackAll(
   dueMs: number,
   nowMs: number,
 ): Refused {
-  const failed = reason !== RETURNED_RELEASED;
+  const { returned } = state;
   const refused = forEachValid(state, queue, session, receipts, nowMs, (valid) => {
-    const { foundLane, foundChunk, foundIndex } = valid;
-    giveBack(state, valid, foundLane!, foundChunk!, foundIndex, dueMs, failed);
+    comeBack(state, valid, reason, dueMs, returned);
   });
-  if (queue !== undefined && state.ids.count > 0) {
-    state.journal.returned(queue, reason, dueMs, state.ids);
-  }
+  if (queue !== undefined) writeReturned(state, queue, reason, dueMs, returned);
   return refused;
 }
 
@@ -130,7 +124,6 @@ function forEachValid(
 ): Refused {
   let refused: RefusedReceipt[] | undefined;
   state.ids.clear();
-  state.lapsed.clear();
   for (let at = receipts.from; at < receipts.to; at += 1) {
     const id = receipts.ids[at]!;
     if (queue === undefined || !queue.locate(id)) {
@@ -142,12 +135,10 @@ function forEachValid(
     } else {
       refused = refused ?? [];
       refused.push({ index: at - receipts.from, code: 'STALE_RECEIPT' });
-      endIfLapsed(state, queue, id, nowMs);
+      endIfLapsed(state, queue, nowMs);
     }
   }
-  if (queue !== undefined && state.lapsed.count > 0) {
-    state.journal.returned(queue, RETURNED_EXPIRED, 0, state.lapsed);
-  }
+  if (queue !== undefined) writeReturned(state, queue, RETURNED_EXPIRED, 0, state.lapsed);
   return refused;
 }
 
@@ -155,13 +146,11 @@ function forEachValid(
  * Ends the lease of the located message if its time is over, as `expire` would soon. Without the
  * record a broker that starts with its clock behind could accept what was refused before.
  */
-function endIfLapsed(state: State, queue: Queue, id: number, nowMs: number): void {
-  const { foundLane, foundChunk, foundIndex } = queue;
+function endIfLapsed(state: State, queue: Queue, nowMs: number): void {
+  const { foundChunk, foundIndex } = queue;
   if (foundChunk!.states[foundIndex] !== IN_FLIGHT) return;
   if (state.leases.deadlines.dueMsOf(foundChunk!.rows[foundIndex]!) > nowMs) return;
-  giveBack(state, queue, foundLane!, foundChunk!, foundIndex, 0, true);
-  queue.counters.expired += 1;
-  state.lapsed.push(id);
+  comeBack(state, queue, RETURNED_EXPIRED, 0, state.lapsed);
 }
 
 /** Whether a token is that of the lease in force on the located message, for that session. */

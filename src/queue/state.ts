@@ -11,6 +11,7 @@ import type { Bodies, Journal, Outlet } from './journal.ts';
 import type { Lane } from './lane.ts';
 import { Leases } from './leases.ts';
 import { Queue } from './queue.ts';
+import { Returned } from './returned.ts';
 import { Sessions } from './sessions.ts';
 import { Takers } from './takers.ts';
 
@@ -46,8 +47,9 @@ export class State {
 
   /** Reused for every record and delivery. */
   readonly ids = new IdList(limits.sliceMessagesMax);
-  /** Beside `ids`: whose lease was found to be over. */
-  readonly lapsed = new IdList(limits.sliceMessagesMax);
+  /** What came back in this slice, and beside it whose lease was found to be over. */
+  readonly returned = new Returned();
+  readonly lapsed = new Returned();
   readonly batch = new DeliveryBatch();
 
   constructor(options: RulesOptions, journal: Journal, outlet: Outlet, bodies: Bodies) {

@@ -4,7 +4,7 @@
  * decided, so that both end in the same state.
  */
 import assert from 'node:assert';
-import { type Chunk, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { type Chunk, DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
@@ -84,20 +84,36 @@ export function giveBack(
   dueMs: number,
   failed: boolean,
 ): void {
-  const { leases } = state;
-  const row = chunk.rows[index]!;
-  leaveState(queue, chunk, index);
-  endLease(state, row);
-  if (failed) leases.failureCounts[row] = leases.failureCounts[row]! + 1;
+  endDelivery(state, queue, chunk, index, failed);
   if (chunk.lengths[index] === 0) {
-    queue.unreadable += 1;
-    lane.setState(chunk, index, UNREADABLE);
+    setUnreadable(queue, lane, chunk, index);
     return;
   }
   queue.ready += 1;
   lane.setState(chunk, index, READY);
   if (dueMs > 0) delay(state, queue, lane, chunk, index, dueMs);
   else state.changed.add(queue);
+}
+
+/** A leased message failed once too often; one whose bytes rotted meanwhile is out of reach. */
+export function die(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
+  endDelivery(state, queue, chunk, index, true);
+  if (chunk.lengths[index] === 0) {
+    setUnreadable(queue, lane, chunk, index);
+    return;
+  }
+  queue.dead += 1;
+  lane.setState(chunk, index, DEAD);
+}
+
+/** A dead message is ready again, as if it had never failed. */
+export function revive(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
+  assert(chunk.states[index] === DEAD, 'what is redriven was dead');
+  queue.dead -= 1;
+  queue.ready += 1;
+  lane.setState(chunk, index, READY);
+  state.leases.failureCounts[chunk.rows[index]!] = 0;
+  state.changed.add(queue);
 }
 
 /** A delayed message's time has come. */
@@ -133,8 +149,12 @@ export function loseBody(
   queue.bytes -= length;
   chunk.lengths[index] = 0;
   if (chunk.states[index] === DELAYED) ripen(state, queue, lane, chunk, index);
-  if (chunk.states[index] !== READY) return;
-  queue.ready -= 1;
+  if (chunk.states[index] === IN_FLIGHT) return;
+  leaveState(queue, chunk, index);
+  setUnreadable(queue, lane, chunk, index);
+}
+
+function setUnreadable(queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
   queue.unreadable += 1;
   lane.setState(chunk, index, UNREADABLE);
 }
@@ -174,11 +194,26 @@ export function endLease(state: State, row: number): void {
   session.leaseCount -= 1;
 }
 
+function endDelivery(
+  state: State,
+  queue: Queue,
+  chunk: Chunk,
+  index: number,
+  failed: boolean,
+): void {
+  const { leases } = state;
+  const row = chunk.rows[index]!;
+  leaveState(queue, chunk, index);
+  endLease(state, row);
+  if (failed) leases.failureCounts[row] = leases.failureCounts[row]! + 1;
+}
+
 function leaveState(queue: Queue, chunk: Chunk, index: number): void {
   const before = chunk.states[index];
   if (before === READY) queue.ready -= 1;
   else if (before === IN_FLIGHT) queue.inFlight -= 1;
   else if (before === DELAYED) queue.delayed -= 1;
+  else if (before === DEAD) queue.dead -= 1;
   else queue.unreadable -= 1;
 }
 

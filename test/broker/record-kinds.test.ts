@@ -13,15 +13,17 @@ import {
   PAUSED_CODES,
   RECORD,
   REFUSED_CODES,
-  recordVersion,
+  recordVersionOf,
+  WHEN_FAILED_CODES,
 } from '../../src/broker/records.ts';
-import { DELAYED, IN_FLIGHT, READY, UNREADABLE } from '../../src/queue/chunk.ts';
+import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from '../../src/queue/chunk.ts';
 import {
   RETURNED_EXPIRED,
   RETURNED_NACKED,
   RETURNED_RELEASED,
   RETURNED_SESSION_LOST,
   SETTLED_ACKED,
+  SETTLED_DISCARDED,
 } from '../../src/queue/journal.ts';
 import type { Told } from '../queue/support/recorder.ts';
 import { replayFact } from '../queue/support/replayed.ts';
@@ -70,7 +72,12 @@ const facts: readonly Told[] = [
     number,
     name: 'orders',
     createdMs: nowMs,
-    settings: { visibilityMs: 60_000, durability: undefined },
+    settings: {
+      visibilityMs: 60_000,
+      durability: undefined,
+      failuresMax: 2,
+      whenFailed: undefined,
+    },
     paused: 'none',
   },
   { kind: 'sessionOpened', session, key: '000102030405060708090a0b0c0d0e0f', name: 'demo' },
@@ -97,6 +104,8 @@ const facts: readonly Told[] = [
     answer: { ...answer, runs: undefined, refused: undefined, position: 0 },
   },
   { kind: 'copied', number, copy, bytes: bytes.subarray(4, 8) },
+  { kind: 'died', number, reason: RETURNED_NACKED, ids: [ids[1]!] },
+  { kind: 'redriven', number, ids: [ids[1]!] },
   { kind: 'unreadable', number, ids: [ids[2]!] },
   { kind: 'purged', number, lastId: ids[2]! },
   { kind: 'sessionEnded', session },
@@ -113,7 +122,7 @@ const examples = rows
 test('the table has every kind, under its number and version', () => {
   const written = rows.filter(([kind]) => /^\d+$/.test(kind!)).map((row) => row.slice(0, 3));
   const expected = Object.entries(RECORD)
-    .map(([name, kind]) => [String(kind), `\`${name}\``, String(recordVersion)])
+    .map(([name, kind]) => [String(kind), `\`${name}\``, String(recordVersionOf(kind))])
     .sort(([a], [b]) => Number(a) - Number(b));
   assert.equal(written, expected);
 });
@@ -123,7 +132,8 @@ test('the codes', () => {
     ['paused', ...PAUSED_CODES.map((name, code) => `${code} ${name}`)],
     ['durability', ...DURABILITY_CODES.map((name, code) => `${code} ${name ?? 'default'}`)],
     ['code', ...REFUSED_CODES.map((name, code) => `${code} \`${name}\``)],
-    ['reason of `settled`', `${SETTLED_ACKED} acked`],
+    ['reason of `settled`', `${SETTLED_ACKED} acked`, `${SETTLED_DISCARDED} discarded`],
+    ['whenFailed', ...WHEN_FAILED_CODES.map((name, code) => `${code} ${name ?? 'default'}`)],
     [
       'reason of `returned`',
       `${RETURNED_NACKED} nacked`,
@@ -137,6 +147,7 @@ test('the codes', () => {
       `${IN_FLIGHT} in flight`,
       `${DELAYED} delayed`,
       `${UNREADABLE} unreadable`,
+      `${DEAD} dead`,
     ],
   ];
   for (const [field, ...values] of codes) {
@@ -179,7 +190,7 @@ test('the reader understands each of the examples', () => {
   let position = 0;
   for (const [index, { kind, body }] of examples.entries()) {
     const number = RECORD[kind as keyof typeof RECORD];
-    reader.apply(number, recordVersion, body, 0, body.length, position);
+    reader.apply(number, recordVersionOf(number), body, 0, body.length, position);
     const fact = facts[index - 1];
     if (fact !== undefined) replayFact(expected, { ...fact, position, inside: position });
     position += body.length;

@@ -47,6 +47,9 @@ export interface Conditions {
   readonly durability: 'fsync' | 'write';
   /** Queues made with durability `write`. */
   readonly weakQueues: readonly string[];
+  /** In which a message dies after so many failures. */
+  readonly mortalQueues: readonly string[];
+  readonly failuresMax: number;
   readonly weakProduceChance: number;
   /** How likely a request is sent twice at once. */
   readonly twiceChance: number;
@@ -105,6 +108,8 @@ export function drawConditions(random: Random): Conditions {
     readCacheBytes: random.pick([4, 16]) * 1024,
     durability: random.chance(0.15) ? 'write' : 'fsync',
     weakQueues: queues.filter(() => random.chance(0.15)),
+    mortalQueues: queues.filter(() => random.chance(0.2)),
+    failuresMax: random.integer(1, 4),
     weakProduceChance: random.pick([0, 0, 0.3]),
     twiceChance: random.pick([0, 0, 0.3]),
     visibilityMs: random.pick([200, 600, 2000]),
@@ -147,6 +152,7 @@ export const parts = {
   slowDisk: { slowChance: 0 },
   cutFrames: { cutChance: 0 },
   weakQueues: { weakQueues: [] },
+  deaths: { mortalQueues: [] },
   weakProduces: { weakProduceChance: 0 },
   twice: { twiceChance: 0 },
   batches: { batchMax: 1 },

@@ -244,7 +244,9 @@ export class Consumer {
     const leases: Lease[] = [];
     let bytes = 0;
     if (deliveries.count > 0) {
-      world.oracle.settings.delivered(reply.queue!, asked, visibilityMs, world.nowMs);
+      const failureCount = Math.max(...deliveries.failureCounts.subarray(0, deliveries.count));
+      const told = { visibilityMs, failureCount };
+      world.oracle.settings.delivered(reply.queue!, asked, told, world.nowMs);
     }
     for (let at = 0; at < deliveries.count; at += 1) {
       const body = deliveries.body(at).toString();

@@ -16,6 +16,7 @@ export interface QueueCounts extends QueueDescription {
   readonly ready: number;
   readonly inFlight: number;
   readonly delayed: number;
+  readonly dead: number;
 }
 
 type Done = (reply: Reply) => void;
@@ -31,11 +32,23 @@ export class Operator {
     this.client = new Client(world, name, true, { opened: () => this.opened(), held: () => [] });
   }
 
-  /** Makes the queues that confirm at `write`. */
-  makeWeakQueues(): void {
-    for (const queue of this.world.conditions.weakQueues) {
-      this.ask('queue.create', { queue, settings: { durability: 'write' } });
+  /** Makes the queues that confirm at `write`, and those in which messages die. */
+  makeQueues(): void {
+    const { weakQueues, mortalQueues, failuresMax } = this.world.conditions;
+    for (const queue of new Set([...weakQueues, ...mortalQueues])) {
+      const settings = {
+        ...(weakQueues.includes(queue) && { durability: 'write' }),
+        ...(mortalQueues.includes(queue) && { failuresMax }),
+      };
+      this.ask('queue.create', { queue, settings });
     }
+  }
+
+  redrive(queue: string): void {
+    if (this.waiting.some(({ verb }) => verb === 'queue.redrive')) return;
+    this.ask('queue.redrive', { queue }, (reply) => {
+      this.world.counts.redriven += (reply.value as { redriven: number }).redriven;
+    });
   }
 
   /** Does something to some queue. */
@@ -43,8 +56,9 @@ export class Operator {
     if (this.waiting.length > 0) return;
     const { random, conditions } = this.world;
     const queue = random.pick(conditions.queues);
-    const choice = random.integer(0, 9);
-    if (choice < 3) this.ask('queue.purge', { queue });
+    const choice = random.integer(0, 10);
+    if (choice === 10) this.redrive(queue);
+    else if (choice < 3) this.ask('queue.purge', { queue });
     else if (choice < 5) this.ask('queue.delete', { queue });
     else if (choice < 7) {
       const visibilityMs = conditions.visibilityMs * random.pick([1, 2]);

@@ -89,6 +89,7 @@ export class DeliveryOracle {
   private wasReady(message: Message, ms: number): boolean {
     const { confirmed, leases } = message;
     if (confirmed === undefined || confirmed.isWeak || confirmed.atMs >= ms) return false;
+    if (message.leases.length > 0 && isMortal(this.history, message)) return false;
     if (message.isDelayed || isMaybePurged(message) || isMaybeAcked(message)) return false;
     if (message.gone !== undefined) return false;
     return leases.every(
@@ -155,6 +156,8 @@ export class DeliveryOracle {
 
   /** Each delivery in between ended at most in one failure, and the first one as it is known. */
   private checkFailures(first: Lease, second: Lease, is: string): void {
+    // Redriven, it begins anew.
+    if (isMortal(this.history, first.message)) return;
     const ended = second.deliveryCount - first.deliveryCount;
     const failed = second.failureCount - first.failureCount;
     const firstFailed = hasFailed(first);
@@ -183,6 +186,10 @@ export class DeliveryOracle {
       throw new Violation(`${is}, whose lease was in force`);
     }
   }
+}
+
+function isMortal({ settings }: History, { queue }: Message): boolean {
+  return settings.mortalQueues.includes(queue);
 }
 
 /** It was delivered, and not before: whatever may have taken it until then did not. */

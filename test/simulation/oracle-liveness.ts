@@ -109,7 +109,7 @@ export class LivenessOracle {
     for (const queue of taker.queues) {
       if (!this.isFree(queue, taker.sentMs, nowMs, endMs)) continue;
       for (const message of history.ofQueue(queue)) {
-        if (isHere(message)) this.checkDue(message, askedMs, endMs);
+        if (isHere(message) && !this.mayBeDead(message)) this.checkDue(message, askedMs, endMs);
       }
     }
   }
@@ -122,6 +122,10 @@ export class LivenessOracle {
       ({ queue: of, session, untilMs }) =>
         of !== queue || Math.min(untilMs, this.leasesEndMs(session)) < endMs,
     );
+  }
+
+  private mayBeDead({ queue, leases }: Message): boolean {
+    return leases.length > 0 && this.history.settings.mortalQueues.includes(queue);
   }
 
   private checkDue(message: Message, askedMs: number, endMs: number): void {

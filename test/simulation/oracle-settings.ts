@@ -7,6 +7,8 @@ import { Violation } from './oracle-history.ts';
 export interface QueueFacts {
   readonly visibilityMs: number;
   readonly durability: string;
+  /** Undefined: messages do not die. */
+  readonly failuresMax?: number;
   readonly isProducePaused: boolean;
   readonly isReceivePaused: boolean;
 }
@@ -15,14 +17,18 @@ export interface SettingsChange {
   readonly verb: string;
   readonly queue: string;
   readonly what?: string;
-  readonly settings?: Partial<Pick<QueueFacts, 'visibilityMs' | 'durability'>>;
+  readonly settings?: Partial<Pick<QueueFacts, 'visibilityMs' | 'durability' | 'failuresMax'>>;
 }
 
 /** As an answer describes a queue. */
 export interface QueueDescription {
   readonly name: string;
   readonly paused: string;
-  readonly settings: { readonly visibilityMs: number; readonly durability: string };
+  readonly settings: {
+    readonly visibilityMs: number;
+    readonly durability: string;
+    readonly failuresMax: number | null;
+  };
 }
 
 /** The facts may have held from then to then. */
@@ -64,6 +70,7 @@ export class SettingsOracle {
       (facts) =>
         facts.visibilityMs === settings.visibilityMs &&
         facts.durability === settings.durability &&
+        (facts.failuresMax ?? null) === settings.failuresMax &&
         paused === pausedName(facts),
     );
     if (fits) return;
@@ -71,20 +78,26 @@ export class SettingsOracle {
     throw new Violation(`${name} has ${found}, not ${JSON.stringify(this.possible(name))}`);
   }
 
-  /** Deliveries that were asked for then, with this visibility or that of the queue. */
+  /**
+   * Deliveries that were asked for then, with this visibility or that of the queue; so often the
+   * most unlucky of them failed.
+   */
   delivered(
     queue: string,
     asked: { visibilityMs: number | undefined; atMs: number },
-    toldMs: number,
+    told: { visibilityMs: number; failureCount: number },
     nowMs: number,
   ): void {
     const possible = this.during(queue, asked.atMs, nowMs);
+    if (possible.every(({ failuresMax = Infinity }) => told.failureCount >= failuresMax)) {
+      throw new Violation(`${queue} delivered what failed ${told.failureCount} times`);
+    }
     const isRight =
       asked.visibilityMs === undefined
-        ? possible.some(({ visibilityMs }) => visibilityMs === toldMs)
-        : toldMs === asked.visibilityMs;
+        ? possible.some(({ visibilityMs }) => visibilityMs === told.visibilityMs)
+        : told.visibilityMs === asked.visibilityMs;
     if (!isRight) {
-      throw new Violation(`${queue} gave ${toldMs} ms, asked for ${asked.visibilityMs}`);
+      throw new Violation(`${queue} gave ${told.visibilityMs} ms, asked for ${asked.visibilityMs}`);
     }
     if (possible.every(({ isReceivePaused }) => isReceivePaused)) {
       throw new Violation(`${queue} delivered while it was paused`);

@@ -33,6 +33,7 @@ class Story {
       slackMs: 50,
       isWeak: () => false,
       isSingleConsumer: true,
+      mortalQueues: [],
       wholeMessagesMax: 2,
       wholeBytesMax: 100,
     },

@@ -35,6 +35,7 @@ export interface WorldCounts {
   retriesOfArrived: number;
   severalRuns: number;
   unsubscribes: number;
+  redriven: number;
 }
 
 /** The reserve is made again in that time, once there is room. */
@@ -94,6 +95,7 @@ export class World {
       slackMs: slackMsOf(conditions),
       isWeak,
       isSingleConsumer: conditions.isSingleConsumer,
+      mortalQueues: conditions.mortalQueues,
       wholeMessagesMax: smallLimits.turnMessagesMax,
       // A frame has more than its bodies.
       wholeBytesMax: smallLimits.turnBytesMax / 2,
@@ -109,7 +111,7 @@ export class World {
     const { conditions } = this;
     this.note(JSON.stringify(conditions));
     this.start();
-    this.operator.makeWeakQueues();
+    this.operator.makeQueues();
     for (let count = 0; count < conditions.producers; count += 1) this.addProducer();
     for (let count = 0; count < conditions.consumers; count += 1) this.addConsumer(count);
     this.armFaults();
@@ -366,6 +368,7 @@ export class World {
     const look = (): void => {
       this.operator.count((found) => {
         counts = found;
+        for (const { name, dead } of found) if (dead > 0) this.operator.redrive(name);
         if (!isEmpty()) this.after(50, look);
       });
     };
@@ -399,8 +402,8 @@ function slackMsOf({ slowChance, syncMs, readMs, latencyMs }: Conditions): numbe
   return 50 + 4 * slowness * 1.8 * (syncMs + readMs) + 30 * latencyMs;
 }
 
-function liveOf({ ready, inFlight, delayed }: QueueCounts): number {
-  return ready + inFlight + delayed;
+function liveOf({ ready, inFlight, delayed, dead }: QueueCounts): number {
+  return ready + inFlight + delayed + dead;
 }
 
 function emptyWorldCounts(): WorldCounts {
@@ -418,5 +421,6 @@ function emptyWorldCounts(): WorldCounts {
     retriesOfArrived: 0,
     severalRuns: 0,
     unsubscribes: 0,
+    redriven: 0,
   };
 }

@@ -60,6 +60,12 @@ export function write(journal: RecordJournal, fact: Told): void {
     case 'extended':
       journal.extended(queue, fact.dueMs, idList(fact.ids));
       break;
+    case 'died':
+      journal.died(queue, fact.reason, idList(fact.ids));
+      break;
+    case 'redriven':
+      journal.redriven(queue, idList(fact.ids));
+      break;
     case 'unreadable':
       journal.unreadable(queue, idList(fact.ids));
       break;

@@ -27,6 +27,7 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [0.6, purgeOne],
   [0.5, deleteOne],
   [2, configureOne],
+  [14, redriveSome],
   [3, blockOrUnblock],
   [12, passTime],
   [12, (comparison) => comparison.expire()],
@@ -177,8 +178,19 @@ function deleteOne(comparison: Comparison, random: Random): void {
 }
 
 function configureOne(comparison: Comparison, random: Random): void {
-  const visibilityMs = random.integer(1, 20_000);
-  comparison.configure(random.pick(names), random.chance(0.1), random.chance(0.2), visibilityMs);
+  comparison.configure(random.pick(names), {
+    visibilityMs: random.integer(1, 20_000),
+    pausesProduce: random.chance(0.1),
+    pausesReceive: random.chance(0.2),
+    failuresMax: random.pick([1, 1, 2, Number.POSITIVE_INFINITY]),
+    discards: random.chance(0.2),
+  });
+}
+
+function redriveSome(comparison: Comparison, random: Random): void {
+  const one = random.integer(1, comparison.model.nextId);
+  const ids = Array.from({ length: 100 }, (_, at) => one + at);
+  comparison.redrive(random.pick(names), random.chance(0.3) ? ids : undefined);
 }
 
 function blockOrUnblock(comparison: Comparison, random: Random): void {

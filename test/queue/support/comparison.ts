@@ -14,9 +14,10 @@ import { joinLine } from '../../../src/queue/deliver.ts';
 import { expire } from '../../../src/queue/expire.ts';
 import { checkInvariants } from '../../../src/queue/invariants.ts';
 import { deleteQueue, purge } from '../../../src/queue/purge.ts';
+import { deadIds, redrive } from '../../../src/queue/redrive.ts';
 import type { Session } from '../../../src/queue/session.ts';
 import type { Taker } from '../../../src/queue/taker.ts';
-import { Model, type ModelMessage, releaseAfterMs } from './model.ts';
+import { Model, type ModelMessage, type ModelQueue, releaseAfterMs } from './model.ts';
 import { messagesOf } from './replayed.ts';
 import { type Connection, type Delivered, type Receipt, Rig, type TakeOptions } from './rig.ts';
 
@@ -34,7 +35,7 @@ export interface Handed {
   readonly key: string | undefined;
 }
 
-const statesByNumber = ['gone', 'ready', 'in flight', 'delayed'];
+const statesByNumber = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
 
 export class Comparison {
   readonly rig = new Rig({ releaseAfterMs });
@@ -157,17 +158,31 @@ export class Comparison {
     for (const handle of ended) this.takers.delete(handle);
   }
 
-  /** Sets what is paused and the visibility timeout, as `queue.configure` would. */
-  configure(name: string, pausesProduce: boolean, pausesReceive: boolean, visibilityMs: number) {
+  redrive(name: string, ids?: readonly number[]): void {
+    const { state } = this.rig;
+    const queue = state.existing(name);
+    if (queue === undefined) return;
+    const expected = this.model.redrive(name, ids);
+    assert.is(redrive(state, queue, ids ?? deadIds(queue)), expected);
+    if (expected > 0) this.note('redriven');
+  }
+
+  /** Sets what is paused, and settings, as `queue.configure` would. */
+  configure(name: string, wanted: Omit<ModelQueue, 'messages' | 'counters'>): void {
     const { state, recorder } = this.rig;
     const queue = state.existing(name);
     if (queue === undefined) return;
+    const { pausesProduce, pausesReceive, visibilityMs, failuresMax, discards } = wanted;
     if (pausesProduce) queue.paused = pausesReceive ? 'both' : 'produce';
     else queue.paused = pausesReceive ? 'receive' : 'none';
-    queue.settings = { visibilityMs };
+    queue.settings = {
+      visibilityMs,
+      failuresMax: failuresMax === Number.POSITIVE_INFINITY ? undefined : failuresMax,
+      whenFailed: discards ? 'discard' : undefined,
+    };
     queue.position = recorder.queueSet(queue);
     state.changed.add(queue);
-    Object.assign(this.model.queue(name), { pausesProduce, pausesReceive, visibilityMs });
+    Object.assign(this.model.queue(name), wanted);
   }
 
   /** One slice of what is due. */
@@ -233,6 +248,7 @@ export class Comparison {
       assert.is(queue.ready, count('ready'));
       assert.is(queue.inFlight, count('in flight'));
       assert.is(queue.delayed, count('delayed'));
+      assert.is(queue.dead, count('dead'));
       assert.equal(this.actualMessages(name), expectedMessages(messages));
     }
     assert.is(recorder.liveBytes, bytes);
@@ -312,7 +328,7 @@ function expectedMessages(messages: readonly ModelMessage[]) {
     const { id, priority, producedMs, session, deliveryCount, failureCount } = message;
     const status = message.state;
     const token = status === 'in flight' ? message.token : 0;
-    const dueMs = status === 'ready' ? 0 : message.dueMs;
+    const dueMs = status === 'ready' || status === 'dead' ? 0 : message.dueMs;
     const body = message.body.toString('latin1', 0, 16);
     const counts = { deliveryCount, failureCount };
     return { id, priority, producedMs, status, session, token, dueMs, body, ...counts };

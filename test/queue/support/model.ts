@@ -9,7 +9,7 @@ export interface ModelMessage {
   readonly priority: number;
   readonly producedMs: number;
   readonly body: Buffer;
-  state: 'ready' | 'in flight' | 'delayed';
+  state: 'ready' | 'in flight' | 'delayed' | 'dead';
   /** Of the lease or delay. */
   dueMs: number;
   token: number;
@@ -24,6 +24,9 @@ export interface ModelQueue {
   visibilityMs: number;
   pausesProduce: boolean;
   pausesReceive: boolean;
+  /** With so many failures a message is not delivered any more. */
+  failuresMax: number;
+  discards: boolean;
   readonly counters: Record<Counter, number>;
 }
 
@@ -36,7 +39,10 @@ export type Counter =
   | 'extended'
   | 'expired'
   | 'sessionLost'
-  | 'purged';
+  | 'purged'
+  | 'died'
+  | 'discarded'
+  | 'redriven';
 
 interface ModelSession {
   isConnected: boolean;
@@ -71,6 +77,9 @@ export function zeros(): Record<Counter, number> {
     expired: 0,
     sessionLost: 0,
     purged: 0,
+    died: 0,
+    discarded: 0,
+    redriven: 0,
   };
 }
 
@@ -89,6 +98,8 @@ export class Model {
       visibilityMs: visibilityMsDefault,
       pausesProduce: false,
       pausesReceive: false,
+      failuresMax: Number.POSITIVE_INFINITY,
+      discards: false,
       counters: zeros(),
     };
     this.queues.set(name, queue);
@@ -174,7 +185,8 @@ export class Model {
       const isLapsed = message.state === 'in flight' && now >= message.dueMs;
       if (isLapsed) {
         queue.counters.expired += 1;
-        comeBack(message, true, 0, now);
+        comeBack(queue, message, true, 0, now);
+        if (!queue.messages.includes(message)) return 'STALE_RECEIPT';
       }
       const isInForce = message.state === 'in flight';
       if (!isInForce || !isMine || message.token !== token) return 'STALE_RECEIPT';
@@ -183,10 +195,10 @@ export class Model {
         queue.counters.acked += 1;
       } else if (what === 'nack') {
         queue.counters.nacked += 1;
-        comeBack(message, true, ms, now);
+        comeBack(queue, message, true, ms, now);
       } else if (what === 'release') {
         queue.counters.released += 1;
-        comeBack(message, false, 0, now);
+        comeBack(queue, message, false, 0, now);
       } else {
         queue.counters.extended += 1;
         message.dueMs = now + (ms || queue.visibilityMs);
@@ -198,10 +210,11 @@ export class Model {
   /** Everything that is due happens. Returns the takers that gave up waiting. */
   sweep(now: number): number[] {
     for (const queue of this.queues.values()) {
-      for (const message of queue.messages) {
-        if (message.state === 'ready' || now < message.dueMs) continue;
+      for (const message of [...queue.messages]) {
+        if (message.state === 'ready' || message.state === 'dead') continue;
+        if (now < message.dueMs) continue;
         if (message.state === 'in flight') queue.counters.expired += 1;
-        comeBack(message, message.state === 'in flight', 0, now);
+        comeBack(queue, message, message.state === 'in flight', 0, now);
       }
     }
     const late = [...this.takers].filter(([, { untilMs }]) => untilMs <= now);
@@ -243,6 +256,16 @@ export class Model {
     return count;
   }
 
+  /** Dead messages among these, or all. Returns how many. */
+  redrive(name: string, ids: readonly number[] | undefined): number {
+    const queue = this.queue(name);
+    const dead = queue.messages.filter(({ state }) => state === 'dead');
+    const wanted = dead.filter(({ id }) => ids === undefined || ids.includes(id));
+    for (const message of wanted) Object.assign(message, { state: 'ready', failureCount: 0 });
+    queue.counters.redriven += wanted.length;
+    return wanted.length;
+  }
+
   /** Returns how many messages went, and the takers that ended. */
   delete(name: string): { count: number; ended: number[] } {
     const count = this.queue(name).messages.length;
@@ -266,18 +289,28 @@ export class Model {
     keeps: (name: string, message: ModelMessage) => boolean = () => false,
   ): void {
     for (const [name, queue] of this.queues) {
-      for (const message of queue.messages) {
+      for (const message of [...queue.messages]) {
         if (message.session !== key || keeps(name, message)) continue;
-        comeBack(message, isFailure, 0, now);
+        comeBack(queue, message, isFailure, 0, now);
         queue.counters[isFailure ? 'sessionLost' : 'released'] += 1;
       }
     }
   }
 }
 
-function comeBack(message: ModelMessage, isFailure: boolean, delayMs: number, now: number): void {
+function comeBack(
+  queue: ModelQueue,
+  message: ModelMessage,
+  isFailure: boolean,
+  delayMs: number,
+  now: number,
+): void {
   message.state = delayMs > 0 ? 'delayed' : 'ready';
   message.dueMs = now + delayMs;
   message.session = undefined;
   if (isFailure) message.failureCount += 1;
+  if (!isFailure || message.failureCount < queue.failuresMax) return;
+  message.state = 'dead';
+  queue.counters[queue.discards ? 'discarded' : 'died'] += 1;
+  if (queue.discards) queue.messages = queue.messages.filter((other) => other !== message);
 }

@@ -49,7 +49,8 @@ export type Told =
       readonly dueMs: number;
     } & OfQueue)
   | ({ readonly kind: 'extended'; readonly dueMs: number } & OfQueue)
-  | ({ readonly kind: 'unreadable' } & OfQueue)
+  | ({ readonly kind: 'died'; readonly reason: ReturnedReason } & OfQueue)
+  | ({ readonly kind: 'redriven' | 'unreadable' } & OfQueue)
   | {
       readonly kind: 'sessionOpened';
       readonly session: number;
@@ -159,6 +160,14 @@ export class Recorder implements Journal {
 
   extended({ number }: Queue, dueMs: number, ids: IdList): void {
     this.tell({ kind: 'extended', number, dueMs, ids: listed(ids) });
+  }
+
+  died({ number }: Queue, reason: ReturnedReason, ids: IdList): void {
+    this.tell({ kind: 'died', number, reason, ids: listed(ids) });
+  }
+
+  redriven({ number }: Queue, ids: IdList): void {
+    this.tell({ kind: 'redriven', number, ids: listed(ids) });
   }
 
   unreadable({ number }: Queue, ids: IdList): void {

@@ -11,11 +11,13 @@ import {
   replayAnswered,
   replayCopied,
   replayDelivered,
+  replayDied,
   replayExtended,
   replayProduced,
   replayPurged,
   replayQueueDeleted,
   replayQueueSet,
+  replayRedriven,
   replayRestored,
   replayReturned,
   replaySessionEnded,
@@ -42,6 +44,8 @@ const replays: { readonly [K in Fact['kind']]: Replay<K> } = {
   settled: (state, { number, ids }) => replaySettled(state, number, idList(ids)),
   returned: (state, { number, reason, dueMs, ids }) =>
     replayReturned(state, number, reason, dueMs, idList(ids)),
+  died: (state, { number, ids }) => replayDied(state, number, idList(ids)),
+  redriven: (state, { number, ids }) => replayRedriven(state, number, idList(ids)),
   extended: (state, { number, dueMs, ids }) => replayExtended(state, number, dueMs, idList(ids)),
   unreadable: (state, { number, ids }) => replayUnreadable(state, number, idList(ids)),
   sessionOpened: (state, { session, key, name, position }) =>
