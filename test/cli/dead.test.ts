@@ -1,0 +1,128 @@
+// A message that fails again and again, on the command line as a new user would try it: the setting,
+// the nacks, the dead message in the figures and in its trace, over a restart, and redrive. Row E33
+// of docs/reliability.md.
+// limit: 120 s
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { connect } from '../../src/client/client.ts';
+import { startBroker } from '../../src/server/start-broker.ts';
+import { wonderq } from '../support/broker.ts';
+import { rejects } from '../support/rejects.ts';
+import { temporary } from '../support/temporary.ts';
+
+const test = suite('dead');
+
+async function said(...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await wonderq(...words);
+  assert.is(code, 0, stderr);
+  return stdout.trimEnd();
+}
+
+async function figuresOf(url: string) {
+  const { queues } = JSON.parse(await said('stats', '--json', '--url', url));
+  const { ready, inFlight, dead } = queues[0];
+  return { ready, inFlight, dead };
+}
+
+/** Receives and nacks once; returns the failures told. */
+async function fail(url: string): Promise<number> {
+  const line = JSON.parse(await said('receive', 'orders', '--json', '--url', url));
+  assert.is(await said('nack', 'orders', line.receipt, '--url', url), 'ok');
+  return line.failureCount;
+}
+
+test(
+  'E33: at its maximum it is dead, over a restart too, and can be redriven',
+  temporary(async (dataDir) => {
+    let broker = await startBroker({ dataDir, port: 0 });
+    let { url } = broker;
+    await said('queues', 'create', 'orders', '--failures-max', '2', '--url', url);
+    const id = await said('produce', 'orders', 'poison', '--url', url);
+    assert.equal([await fail(url), await fail(url)], [0, 1]);
+    assert.is(await said('receive', 'orders', '--url', url), '');
+    assert.equal(await figuresOf(url), { ready: 0, inFlight: 0, dead: 1 });
+    const trace = await said('trace', 'orders', id, '--data-dir', dataDir);
+    assert.match(trace, /dead: it failed once too often, the last time nacked/);
+    await broker.stop();
+    broker = await startBroker({ dataDir, port: 0 });
+    ({ url } = broker);
+    assert.equal(await figuresOf(url), { ready: 0, inFlight: 0, dead: 1 });
+    assert.is(await said('redrive', 'orders', '--url', url), 'redriven: 1 message');
+    assert.is(await fail(url), 0, 'it begins anew');
+    assert.is(await fail(url), 1);
+    const again = await said('redrive', 'orders', id, '999', '--json', '--url', url);
+    assert.equal(JSON.parse(again), { redriven: 1 });
+    const line = await said('receive', 'orders', '--ack', '--url', url);
+    assert.match(line, new RegExp(`^${id}\t.*\tpoison$`));
+    assert.match(await said('trace', 'orders', id, '--data-dir', dataDir), /redriven: ready again/);
+    await broker.stop();
+  }),
+);
+
+test(
+  'a queue can discard instead, and goes back to the default',
+  temporary(async (dataDir) => {
+    const broker = await startBroker({ dataDir, port: 0 });
+    const { url } = broker;
+    const discarding = ['--failures-max', '1', '--when-failed', 'discard'];
+    await said('queues', 'create', 'orders', ...discarding, '--url', url);
+    const id = await said('produce', 'orders', 'poison', '--url', url);
+    await fail(url);
+    assert.equal(await figuresOf(url), { ready: 0, inFlight: 0, dead: 0 });
+    const trace = await said('trace', 'orders', id, '--data-dir', dataDir);
+    assert.match(trace, /discarded: it failed once too often/);
+    const flags = ['--failures-max', 'default', '--when-failed', 'default', '--json'];
+    const queue = JSON.parse(await said('queues', 'configure', 'orders', ...flags, '--url', url));
+    assert.equal([queue.settings.failuresMax, queue.settings.whenFailed], [null, 'dead']);
+    await broker.stop();
+  }),
+);
+
+test(
+  'more than one request redrives all',
+  temporary(async (dataDir) => {
+    const broker = await startBroker({ dataDir, port: 0 });
+    const client = await connect(broker.url);
+    await client.createQueue('orders', { failuresMax: 1 });
+    const bodies = Array.from({ length: 2_500 }, (_, index) => `${index}`);
+    const ids = await client.produceMany('orders', bodies);
+    for (let left = bodies.length; left > 0; ) {
+      const deliveries = await client.receive('orders', { max: 500 });
+      await client.nack(deliveries);
+      left -= deliveries.length;
+    }
+    assert.is(await client.redrive('orders', ids.slice(0, 1_100)), 1_100);
+    assert.is(await client.redrive('orders'), 1_400);
+    assert.is(await client.redrive('orders'), 0);
+    await client.close();
+    await broker.stop();
+  }),
+);
+
+test(
+  'what is out of range is refused by name',
+  temporary(async (dataDir) => {
+    const broker = await startBroker({ dataDir, port: 0 });
+    const client = await connect(broker.url);
+    await client.createQueue('orders');
+    const wrong: readonly [object, string][] = [
+      [{ failuresMax: 0 }, 'settings.failuresMax'],
+      [{ failuresMax: 1_000_001 }, 'settings.failuresMax'],
+      [{ whenFailed: 'bury' }, 'settings.whenFailed'],
+    ];
+    for (const [settings, field] of wrong) {
+      await rejects(client.configureQueue('orders', settings), { code: 'BAD_REQUEST', field });
+    }
+    await rejects(client.redrive('orders', [0]), { code: 'BAD_REQUEST', field: 'ids' });
+    await rejects(client.redrive('none'), { code: 'QUEUE_NOT_FOUND' });
+    await client.close();
+    const ofQueue = ['queues', 'configure', 'orders', '--when-failed', 'x'];
+    for (const words of [['redrive', 'orders', 'x'], ofQueue]) {
+      assert.is((await wonderq(...words, '--url', broker.url)).code, 64);
+    }
+    await broker.stop();
+  }),
+);
+
+test.run();
