@@ -1,4 +1,5 @@
-// Failing too often: what becomes of a message then, by each way a delivery can fail, and redrive.
+// Failing too often: what becomes of a message then, by each way a delivery can fail, and redrive. Row
+// E33 of docs/reliability.md.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -2,7 +2,7 @@
 
 /**
  * The deterministic simulation: rows E1, E2, E3, E4, E5, E7, E9, E10, E11, E13, E14, E15, E16, E17,
- * E27, E29, E30, E34, E35 of docs/reliability.md. WONDERQ_SIMULATION_SECONDS and
+ * E27, E29, E30, E33, E34, E35 of docs/reliability.md. WONDERQ_SIMULATION_SECONDS and
  * WONDERQ_SIMULATION_SEEDS bound the main test; WONDERQ_SEED is its first seed. Its limit, above the
  * usual one, has the runner begin it early.
  */
