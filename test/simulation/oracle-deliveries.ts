@@ -89,7 +89,8 @@ export class DeliveryOracle {
   private wasReady(message: Message, ms: number): boolean {
     const { confirmed, leases } = message;
     if (confirmed === undefined || confirmed.isWeak || confirmed.atMs >= ms) return false;
-    if (message.leases.length > 0 && isMortal(this.history, message)) return false;
+    // It may be dead, also of deliveries that nobody got.
+    if (isMortal(this.history, message)) return false;
     if (message.isDelayed || isMaybePurged(message) || isMaybeAcked(message)) return false;
     if (message.gone !== undefined) return false;
     return leases.every(
@@ -178,7 +179,9 @@ export class DeliveryOracle {
       }
       this.checkFailures(first, second, is);
     }
-    if (this.history.clock.high(second.life, second.arrivedMs) < first.againLowMs) {
+    const isEarly = this.history.clock.high(second.life, second.arrivedMs) < first.againLowMs;
+    // One that died of its nack was not delayed.
+    if (isEarly && !isMortal(this.history, first.message)) {
       throw new Violation(`${is}, before its delay was over`);
     }
     if (!this.history.isCertain(first, second.life, second.arrivedMs)) return;

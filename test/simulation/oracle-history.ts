@@ -20,7 +20,7 @@ export interface OracleSettings {
   /** Whether confirmations of this queue may be at `write`. */
   readonly isWeak: (queue: string) => boolean;
   readonly isSingleConsumer: boolean;
-  /** In which a message may be dead at any time after its first failure, and be redriven. */
+  /** In which a message may be dead at any time, and be redriven. */
   readonly mortalQueues: readonly string[];
   /** What is produced in one request is there whole or not at all up to so much of it. */
   readonly wholeMessagesMax: number;

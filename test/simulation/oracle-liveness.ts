@@ -124,8 +124,9 @@ export class LivenessOracle {
     );
   }
 
-  private mayBeDead({ queue, leases }: Message): boolean {
-    return leases.length > 0 && this.history.settings.mortalQueues.includes(queue);
+  /** Also of deliveries that nobody got. */
+  private mayBeDead({ queue }: Message): boolean {
+    return this.history.settings.mortalQueues.includes(queue);
   }
 
   private checkDue(message: Message, askedMs: number, endMs: number): void {
