@@ -2,6 +2,7 @@
  * What operators ask of queues and the broker, and the values they get.
  */
 import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { AdministerCall } from './administer-call.ts';
 import { badField, checkInteger } from './checks.ts';
 import type { Connection } from './connection.ts';
@@ -9,8 +10,6 @@ import type { Settings } from './options.ts';
 
 /** Pages of this many are fetched where all queues are asked for. */
 const PAGE_QUEUES = 1000;
-/** One request redrives so many. */
-const REDRIVEN_MAX = 1000;
 
 /** A queue as the broker tells it; a later broker may tell more. */
 export interface QueueInfo {
@@ -96,8 +95,8 @@ export async function redriveAll(ask: Ask): Promise<number> {
 export async function redriveSome(ask: Ask, ids: readonly number[]): Promise<number> {
   for (const id of ids) checkInteger('ids', id, 1, Number.MAX_SAFE_INTEGER);
   let redriven = 0;
-  for (let from = 0; from < ids.length; from += REDRIVEN_MAX) {
-    const answer = await ask({ ids: ids.slice(from, from + REDRIVEN_MAX) });
+  for (let from = 0; from < ids.length; from += limits.sliceMessagesMax) {
+    const answer = await ask({ ids: ids.slice(from, from + limits.sliceMessagesMax) });
     redriven += figuresOf(answer).redriven;
   }
   return redriven;
