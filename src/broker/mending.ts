@@ -6,7 +6,7 @@
  */
 
 import { limits } from '../limits.ts';
-import { DELAYED, IN_FLIGHT } from '../queue/chunk.ts';
+import { DEAD, DELAYED, IN_FLIGHT } from '../queue/chunk.ts';
 import { IdList } from '../queue/id-list.ts';
 import { RETURNED_RELEASED } from '../queue/journal.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -21,6 +21,8 @@ import type { Facts } from './record-parser.ts';
 export interface Mended {
   /** Leases given up because what ended them is lost, or their session is. */
   released: number;
+  /** Dead messages that went on, as what followed tells. */
+  redriven: number;
   /** Deliveries of which only the return was left. */
   delivered: number;
   /** Extensions of leases of which the delivery is lost. */
@@ -35,6 +37,7 @@ export interface Mended {
 export class Mender {
   readonly mended: Mended = {
     released: 0,
+    redriven: 0,
     delivered: 0,
     extensionsDropped: 0,
     sessionsEnded: 0,
@@ -122,7 +125,9 @@ export class Mender {
   #returnBefore(number: number, ids: IdList): void {
     const queue = this.#state.queuesByNumber.get(number);
     for (const id of ids.toArray()) {
-      if (queue !== undefined && stateOf(queue, id) === IN_FLIGHT) this.#release(queue, id);
+      if (queue === undefined) continue;
+      if (stateOf(queue, id) === IN_FLIGHT) this.#release(queue, id);
+      else if (stateOf(queue, id) === DEAD) this.#redrive(queue, id);
     }
   }
 
@@ -159,6 +164,7 @@ export class Mender {
     if (known === IN_FLIGHT && !(copy.state === IN_FLIGHT && isLeasedSo)) {
       this.#release(queue, copy.id, copy.state === DELAYED ? copy.dueMs : 0);
     }
+    if (known === DEAD && copy.state !== DEAD) this.#redrive(queue, copy.id);
     if (copy.state !== IN_FLIGHT || isLeasedSo) return;
     this.#deliver(queue, copy.id, copy.session, copy.token, copy.dueMs);
   }
@@ -170,7 +176,15 @@ export class Mender {
     this.#mark();
   }
 
+  #redrive(queue: Queue, id: number): void {
+    this.#journal.redriven(queue, this.#list([id]));
+    replay.replayRedriven(this.#state, queue.number, this.#some);
+    this.mended.redriven += 1;
+    this.#mark();
+  }
+
   #deliver(queue: Queue, id: number, session: number, token: number, dueMs: number): void {
+    if (stateOf(queue, id) === DEAD) this.#redrive(queue, id);
     this.#journal.delivered(queue, session, token, dueMs, this.#list([id]));
     replay.replayDelivered(this.#state, queue.number, session, token, dueMs, this.#some);
     this.mended.delivered += 1;

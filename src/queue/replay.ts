@@ -245,7 +245,8 @@ function catchUp(state: State, queue: Queue, copy: MessageSnapshot): void {
   const { leases } = state;
   const row = queue.foundChunk!.rows[queue.foundIndex]!;
   const status = queue.foundChunk!.states[queue.foundIndex]!;
-  if (status === READY && (copy.state === DELAYED || copy.deliveryCount > countOf(state, row))) {
+  const isElsewhere = copy.state === DELAYED || copy.state === DEAD;
+  if (status === READY && (isElsewhere || copy.deliveryCount > countOf(state, row))) {
     restoreCounts(state, queue, copy);
   } else if (status === IN_FLIGHT) {
     leases.deliveryCounts[row] = copy.deliveryCount;

@@ -234,12 +234,15 @@ async function againAndAgain(): Promise<Files> {
     const wire = rig.connect();
     await wire.answer(wire.hello({ session: Buffer.alloc(16, 7), clientName: 'again' }));
     await wire.answer(wire.produce({ queue: 'orders' }, `first ${life}`, `second ${life}`));
+    const settings = { failuresMax: 3 };
+    await wire.answer(wire.administer('queue.configure', { queue: 'orders', settings }));
     for (const delayMs of [0, 0, 50]) {
       const { deliveries } = await wire.answer(wire.receive(asked));
       const receipts = { queue: 'orders', receipts: deliveries };
       await wire.answer(wire.ask((writer, id) => writeExtend(writer, id, receipts)));
       await wire.answer(wire.ask((writer, id) => writeNack(writer, id, { ...receipts, delayMs })));
     }
+    await wire.answer(wire.administer('queue.redrive', { queue: 'orders' }));
     await wire.answer(wire.receive(asked));
     if (life === 1) {
       const answer = await wire.answer(wire.administer('queue.delete', { queue: 'orders' }));
@@ -258,7 +261,7 @@ test('what is told again follows, whatever of it is lost', async () => {
   const { state: whole } = await stateOf(files);
   const said = await recordsOf(files);
   const all = batchesOf(files);
-  const mended = { released: 0, deleted: 0 };
+  const mended = { released: 0, redriven: 0, deleted: 0 };
   for (const one of all) {
     for (const gone of [
       [one],
@@ -267,6 +270,7 @@ test('what is told again follows, whatever of it is lost', async () => {
       const { report, state } = await repaired(withoutBatches(files, gone));
       compareMessages(whole, state, said, new Set(gone.map(({ batch }) => batch)));
       mended.released += report.mended.released;
+      mended.redriven += report.mended.redriven;
       mended.deleted += report.mended.queuesDeleted.length;
     }
   }
