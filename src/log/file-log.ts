@@ -308,7 +308,7 @@ export class FileLog implements Log {
   async #removeBefore(number: number): Promise<void> {
     while (this.#segments.oldest !== undefined && this.#segments.oldest.number < number) {
       const segment = this.#segments.shift();
-      await this.#segments.close(segment);
+      await this.#segments.closeForGood(segment);
       this.#removals.add(segment);
     }
     await this.#removals.run();

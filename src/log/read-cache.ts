@@ -71,8 +71,8 @@ export class ReadCache {
     const { damage } = load;
     if (damage === undefined || end <= damage.from) return;
     if (position < damage.to) throw damage;
-    // It stands behind, and a load ends at what is damaged.
-    await this.read(position, length);
+    // It stands behind, and a load ends at what is damaged. It may have been moved meanwhile.
+    if (this.#segments.holds(position)) await this.read(position, length);
   }
 
   #running(position: Position, end: Position): Load | undefined {

@@ -97,6 +97,8 @@ export class Segment {
   readers = 0;
   /** The last reader closes it. */
   isClosing = false;
+  /** Told when the last reader has left. */
+  unread: (() => void) | undefined;
 
   /** The sparse index: addresses of blocks, ascending, and where those blocks lie in the file. */
   readonly #addresses: number[] = [];

@@ -47,6 +47,11 @@ export class Segments {
     this.#lastHit = undefined;
   }
 
+  /** Whether the segment that holds `position` is still there. */
+  holds(position: Position): boolean {
+    return this.oldest !== undefined && position >= this.oldest.firstAddress;
+  }
+
   /** Takes out the oldest; its file is the caller's to remove. */
   shift(): Segment {
     const segment = this.#all.shift();
@@ -90,7 +95,7 @@ export class Segments {
       const file = await this.#storage.open(segment.name, 'read');
       return await this.#keep(segment, file);
     } catch (error) {
-      segment.readers -= 1;
+      await this.release(segment);
       throw error;
     }
   }
@@ -98,7 +103,21 @@ export class Segments {
   async release(segment: Segment): Promise<void> {
     segment.readers -= 1;
     assert(segment.readers >= 0, 'released more often than acquired');
-    if (segment.readers === 0 && segment.isClosing) await this.close(segment);
+    if (segment.readers > 0) return;
+    if (segment.isClosing) await this.close(segment);
+    segment.unread?.();
+  }
+
+  /**
+   * Closes a segment that was taken out. On return its name may go: a read that began before, and
+   * may still have had to open the file, is over.
+   */
+  async closeForGood(segment: Segment): Promise<void> {
+    await this.close(segment);
+    if (segment.readers === 0) return;
+    await new Promise<void>((resolve) => {
+      segment.unread = resolve;
+    });
   }
 
   /** Closes the file of one segment once nobody reads it: its descriptor may be used again then. */

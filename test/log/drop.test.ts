@@ -6,7 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogDamagedError } from '../../src/errors.ts';
 import type { FileLog } from '../../src/log/file-log.ts';
-import { systemError } from '../simulation/storage.ts';
+import { RECORD_HEADER_BYTES } from '../../src/log/record.ts';
+import { SimulatedStorage, systemError } from '../simulation/storage.ts';
 import { segmentNames } from './support/damage.ts';
 import {
   append,
@@ -14,6 +15,8 @@ import {
   limitedStorage,
   openLog,
   promptStorage,
+  read,
+  seeded,
   smallOptions,
   until,
 } from './support/storages.ts';
@@ -154,6 +157,33 @@ test('a file that stays is told each time it is tried', async () => {
   await log.dropBefore(log.appended);
   const { message } = systemError('EACCES', 'unlink');
   assert.equal(told, Array(2).fill(['0000000001.wq', message]));
+  await log.close();
+});
+
+test('a file goes only when a read that has yet to open it is over', async () => {
+  let open: (() => void) | undefined;
+  const storage = new SimulatedStorage({
+    random: seeded(1),
+    schedule: (run, operation, name) => {
+      if (operation === 'open' && name === '0000000001.wq' && hasBegun) open = run;
+      else setImmediate(run);
+    },
+  });
+  let hasBegun = false;
+  const { log } = await openLog(storage);
+  const [body] = await fill(log, 40);
+  hasBegun = true;
+  const position = log.segments()[0]!.firstPosition + RECORD_HEADER_BYTES;
+  const reading = log.read(position, body!.length);
+  const dropping = log.dropBefore(log.appended);
+  await until(() => log.segments()[0]!.firstPosition > position);
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+  assert.ok(segmentNames(storage.files()).includes('0000000001.wq'));
+  open!();
+  await reading;
+  assert.is(read(log, position, body!.length), body);
+  await dropping;
+  assert.is(segmentNames(storage.files()).length, 1);
   await log.close();
 });
 

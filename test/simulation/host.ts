@@ -303,7 +303,10 @@ export class Host {
   /** The process is gone; the storage is what the next one finds. */
   private next(how: 'kill' | 'power'): void {
     this.endLife();
-    this.storage = (this.successor ?? this.storage).crash(how);
+    const found = this.successor ?? this.storage;
+    // The directory of another process: what it has of this one is no business of the dead any more.
+    if (found !== this.storage) this.storage.crash('kill');
+    this.storage = found.crash(how);
     this.successor = undefined;
   }
 
