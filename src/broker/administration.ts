@@ -6,6 +6,7 @@ import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { writeOk } from '../protocol/answers.ts';
 import { isQueueName } from '../protocol/names.ts';
+import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import type { Request } from '../protocol/request.ts';
 import { createQueue } from '../queue/produce.ts';
 import { deleteQueue, purge } from '../queue/purge.ts';
@@ -155,40 +156,14 @@ function settingsOf(args: Arguments): QueueSettings {
   const given = args.settings ?? {};
   if (typeof given !== 'object' || Array.isArray(given))
     throw badField('settings', 'must be a map');
-  const settings: QueueSettings = {};
+  const settings: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given as Arguments)) {
-    if (key === 'visibilityMs') settings.visibilityMs = visibilityOf(value);
-    else if (key === 'durability') settings.durability = durabilityOf(value);
-    else if (key === 'failuresMax') settings.failuresMax = failuresOf(value);
-    else if (key === 'whenFailed') settings.whenFailed = whenFailedOf(value);
-    else throw badField(`settings.${key}`, 'is no setting of a queue');
+    if (!isSettingName(key)) throw badField(`settings.${key}`, 'is no setting of a queue');
+    const wrong = value === null ? undefined : wrongValue(settingRows[key].takes, value);
+    if (wrong !== undefined) throw badField(`settings.${key}`, wrong);
+    settings[key] = value ?? undefined;
   }
   return settings;
-}
-
-function visibilityOf(value: unknown): number | undefined {
-  if (value === null) return undefined;
-  const isNumber = typeof value === 'number' && value >= 1 && value <= limits.visibilityMsMax;
-  if (isNumber) return value;
-  throw badField('settings.visibilityMs', `must be 1 to ${limits.visibilityMsMax}`);
-}
-
-function durabilityOf(value: unknown): QueueSettings['durability'] {
-  if (value === null) return undefined;
-  if (value === 'write' || value === 'fsync') return value;
-  throw badField('settings.durability', 'must be write or fsync');
-}
-
-function failuresOf(value: unknown): number | undefined {
-  if (value === null) return undefined;
-  if (isWhole(value, 1, limits.failuresMax)) return value;
-  throw badField('settings.failuresMax', `must be 1 to ${limits.failuresMax}`);
-}
-
-function whenFailedOf(value: unknown): QueueSettings['whenFailed'] {
-  if (value === null) return undefined;
-  if (value === 'dead' || value === 'discard') return value;
-  throw badField('settings.whenFailed', 'must be dead or discard');
 }
 
 function redriveSome(core: Core, args: Arguments): number {

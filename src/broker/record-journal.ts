@@ -3,26 +3,29 @@
  * other direction is `record-reader.ts`.
  */
 import assert from 'node:assert';
+import { limits } from '../limits.ts';
 import type { Log } from '../log/log.ts';
+import { settingNames, settingRows } from '../protocol/queue-settings.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import type { IdList } from '../queue/id-list.ts';
 import type { Journal, MessageSlice, ReturnedReason, SettledReason } from '../queue/journal.ts';
-import type { Queue } from '../queue/queue.ts';
+import type { Queue, QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { Session } from '../queue/session.ts';
 import {
-  DURABILITY_CODES,
   messageOverheadBytes,
   PAUSED_CODES,
   RECORD,
   REFUSED_CODES,
   recordVersionOf,
-  WHEN_FAILED_CODES,
 } from './records.ts';
 import { varintBytesMax, writeVarint } from './varint.ts';
 
 /** Room for the numbers of a record that has no list. */
 const numbersBytesMax = 12 * varintBytesMax;
+/** Likewise, with all settings of a queue. */
+const settingsBytesMax =
+  numbersBytesMax + settingNames.length * (2 * varintBytesMax + limits.nameBytesMax);
 
 export class RecordJournal implements Journal {
   private readonly log: Log;
@@ -41,17 +44,28 @@ export class RecordJournal implements Journal {
 
   queueSet(queue: Queue): number {
     const name = Buffer.from(queue.name);
-    const position = this.begin(RECORD.queueSet, numbersBytesMax + name.length);
+    const position = this.begin(RECORD.queueSet, settingsBytesMax + name.length);
     this.number(queue.number);
     this.bytes(name);
     this.number(queue.createdMs);
     this.number(PAUSED_CODES.indexOf(queue.paused));
-    this.number(DURABILITY_CODES.indexOf(queue.settings.durability));
-    this.number(queue.settings.visibilityMs ?? 0);
-    this.number(queue.settings.failuresMax ?? 0);
-    this.number(WHEN_FAILED_CODES.indexOf(queue.settings.whenFailed));
+    this.settings(queue.settings);
     this.end();
     return position;
+  }
+
+  /** A count, and the number and value of each that is set. */
+  private settings(settings: QueueSettings): void {
+    const set = settingNames.filter((name) => settings[name] !== undefined);
+    this.number(set.length);
+    for (const name of set) {
+      const { code, takes } = settingRows[name];
+      this.number(code);
+      const value = settings[name]!;
+      if (takes.kind === 'whole') this.number(value as number);
+      else if (takes.kind === 'word') this.number(takes.words.indexOf(value as string));
+      else this.bytes(Buffer.from(value as string));
+    }
   }
 
   queueDeleted(queue: Queue): void {

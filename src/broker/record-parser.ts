@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert';
 import { UnknownRecordError } from '../errors.ts';
+import { settingOfCode, settingRows } from '../protocol/queue-settings.ts';
 import { Walker } from '../protocol/walker.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import type { MessageState } from '../queue/chunk.ts';
@@ -13,12 +14,12 @@ import type { QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { QueueFact } from '../queue/replay.ts';
 import {
-  DURABILITY_CODES,
+  FIRST_DURABILITIES,
+  FIRST_WHEN_FAILED,
   PAUSED_CODES,
   RECORD,
   REFUSED_CODES,
   recordVersionOf,
-  WHEN_FAILED_CODES,
 } from './records.ts';
 import { VarintReader } from './varint.ts';
 
@@ -122,16 +123,32 @@ export class RecordParser {
     const name = reader.text();
     const createdMs = reader.next();
     const paused = PAUSED_CODES[reader.next()]!;
-    const durability = DURABILITY_CODES[reader.next()];
-    const visibilityMs = reader.next() || undefined;
-    const settings: QueueSettings = { durability, visibilityMs, ...this.failing() };
+    const settings = this.version < 3 ? this.firstSettings() : this.settings();
     this.facts.queueSet({ number, name, createdMs, settings, paused }, this.position);
   }
 
-  private failing(): QueueSettings {
-    if (this.version === 1) return {};
-    const failuresMax = this.reader.next() || undefined;
-    return { failuresMax, whenFailed: WHEN_FAILED_CODES[this.reader.next()] };
+  /** As versions 1 and 2 have them. */
+  private firstSettings(): QueueSettings {
+    const { reader } = this;
+    const durability = FIRST_DURABILITIES[reader.next()];
+    const visibilityMs = reader.next() || undefined;
+    if (this.version === 1) return { durability, visibilityMs };
+    const failuresMax = reader.next() || undefined;
+    return { durability, visibilityMs, failuresMax, whenFailed: FIRST_WHEN_FAILED[reader.next()] };
+  }
+
+  private settings(): QueueSettings {
+    const { reader } = this;
+    const settings: Record<string, unknown> = {};
+    for (let left = reader.next(); left > 0; left -= 1) {
+      const name = settingOfCode(reader.next());
+      assert(name !== undefined, 'a queue has a setting that is not known');
+      const { takes } = settingRows[name];
+      if (takes.kind === 'queue') settings[name] = reader.text();
+      else if (takes.kind === 'word') settings[name] = takes.words[reader.next()];
+      else settings[name] = reader.next();
+    }
+    return settings;
   }
 
   private produced(): void {

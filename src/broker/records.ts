@@ -27,7 +27,7 @@ export const RECORD = {
 } as const;
 
 /** Of the kinds that changed since the first version of the format; all others have version 1. */
-const changedVersions: Readonly<Record<number, number>> = { [RECORD.queueSet]: 2 };
+const changedVersions: Readonly<Record<number, number>> = { [RECORD.queueSet]: 3 };
 
 /** The version that is written; all up to it are read. */
 export const recordVersionOf = (kind: number): number => changedVersions[kind] ?? 1;
@@ -39,8 +39,13 @@ export const recordVersionOf = (kind: number): number => changedVersions[kind] ?
 export const messageOverheadBytes = 48;
 
 export const PAUSED_CODES: readonly Paused[] = ['none', 'produce', 'receive', 'both'];
-export const DURABILITY_CODES: readonly (Durability | undefined)[] = [undefined, 'write', 'fsync'];
-export const WHEN_FAILED_CODES: readonly (WhenFailed | undefined)[] = [
+/** Of versions 1 and 2 of `queueSet`. */
+export const FIRST_DURABILITIES: readonly (Durability | undefined)[] = [
+  undefined,
+  'write',
+  'fsync',
+];
+export const FIRST_WHEN_FAILED: readonly (WhenFailed | undefined)[] = [
   undefined,
   'dead',
   'discard',

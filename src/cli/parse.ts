@@ -2,7 +2,8 @@
  * Values of flags and variables: text to numbers and words, or a clear refusal.
  */
 import { limits } from '../limits.ts';
-import type { Durability, WhenFailed } from '../queue/queue.ts';
+import { type Takes, wrongValue } from '../protocol/queue-settings.ts';
+import type { Durability } from '../queue/queue.ts';
 import { UsageError } from './failure.ts';
 
 /** The value of a flag, undefined where it was not given, or a refusal that names it. */
@@ -33,7 +34,6 @@ export const parseVisibility = parseWhole(1, limits.visibilityMsMax);
 export const parseDelay = parseWhole(0, limits.delayMsMax);
 export const parseWait = parseWhole(0, Number.MAX_SAFE_INTEGER);
 export const parseCount = parseWhole(1, Number.MAX_SAFE_INTEGER);
-export const parseFailures = parseWhole(1, limits.failuresMax);
 export const parsePriority = parseWhole(0, limits.priorityMax);
 
 export function parseDurability(text: string): Durability {
@@ -41,9 +41,15 @@ export function parseDurability(text: string): Durability {
   throw new Error(`must be write or fsync, not "${text}"`);
 }
 
-export function parseWhenFailed(text: string): WhenFailed {
-  if (text === 'dead' || text === 'discard') return text;
-  throw new Error(`must be dead or discard, not "${text}"`);
+/** A setting of a queue; `default` puts it back. */
+export function parseSetting(takes: Takes): (text: string) => number | string | null {
+  return (text) => {
+    if (text === 'default') return null;
+    if (takes.kind === 'whole') return parseWhole(takes.least, takes.most)(text);
+    const wrong = wrongValue(takes, text);
+    if (wrong !== undefined) throw new Error(`${wrong}, not "${text}"`);
+    return text;
+  };
 }
 
 export function parseSwitch(text: string): boolean {

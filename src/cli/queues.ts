@@ -1,25 +1,16 @@
 /**
  * `wonderq queues`: list, create, configure, pause, resume, purge, delete.
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Client, PauseWhat, QueueInfo, Settings } from '../client/client.ts';
+import { settingNames, settingRows } from '../protocol/queue-settings.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
-import {
-  parseDurability,
-  parsed,
-  parseFailures,
-  parseVisibility,
-  parseWhenFailed,
-} from './parse.ts';
+import { parsed, parseSetting } from './parse.ts';
 import { age, counted, jsonLine, table, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly json?: boolean;
-  readonly visibility?: string;
-  readonly durability?: string;
-  readonly failuresMax?: string;
-  readonly whenFailed?: string;
   readonly what?: string;
 }
 
@@ -63,11 +54,8 @@ function add(queues: Command, name: string, description: string): Command {
 }
 
 function addSettings(command: Command): Command {
-  return command
-    .option('--visibility <ms>', 'to ack a message in; "default": as the broker says')
-    .option('--durability <level>', 'fsync, write, or "default": as the broker says')
-    .option('--failures-max <n>', 'as often a message may fail; "default": as often as it takes')
-    .option('--when-failed <what>', 'it is "dead" in its queue (default), or "discard" it');
+  for (const name of settingNames) command.option(settingRows[name].flag, settingRows[name].about);
+  return command.addHelpText('after', '\n"default" as a value puts a setting back.');
 }
 
 function addWhat(command: Command): Command {
@@ -98,15 +86,12 @@ function count(
 }
 
 function settingsOf(flags: Flags): Settings {
-  const orDefault = <T>(parse: (text: string) => T) => {
-    return (text: string) => (text === 'default' ? null : parse(text));
-  };
-  return {
-    visibilityMs: parsed('--visibility', orDefault(parseVisibility), flags.visibility),
-    durability: parsed('--durability', orDefault(parseDurability), flags.durability),
-    failuresMax: parsed('--failures-max', orDefault(parseFailures), flags.failuresMax),
-    whenFailed: parsed('--when-failed', orDefault(parseWhenFailed), flags.whenFailed),
-  };
+  const given = settingNames.map((name) => {
+    const option = new Option(settingRows[name].flag);
+    const text = flags[option.attributeName() as keyof Flags] as string | undefined;
+    return [name, parsed(option.long!, parseSetting(settingRows[name].takes), text)];
+  });
+  return Object.fromEntries(given) as Settings;
 }
 
 function whatOf(flags: Flags): PauseWhat {

@@ -3,6 +3,7 @@
  */
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import { AdministerCall } from './administer-call.ts';
 import { badField, checkInteger } from './checks.ts';
 import type { Connection } from './connection.ts';
@@ -56,6 +57,11 @@ export function checkWhat(what: PauseWhat): PauseWhat {
 /** Undefined settings stay as they are; null ones go back to the broker's. */
 export function settingsOf(settings: Settings): Fields {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) {
+    if (!isSettingName(name)) throw badField(`settings.${name}`, 'is no setting of a queue');
+    const wrong = value === null ? undefined : wrongValue(settingRows[name].takes, value);
+    if (wrong !== undefined) throw badField(`settings.${name}`, wrong);
+  }
   return Object.fromEntries(given);
 }
 

@@ -247,13 +247,13 @@ export class Client {
     return consumer;
   }
 
-  createQueue(queue: string, settings: Settings = {}): Promise<QueueInfo> {
-    return this.#queueVerb('queue.create', queue, { settings: settingsOf(settings) });
+  async createQueue(queue: string, settings: Settings = {}): Promise<QueueInfo> {
+    return await this.#queueVerb('queue.create', queue, { settings: settingsOf(settings) });
   }
 
   /** Changes the settings that are given. */
-  configureQueue(queue: string, settings: Settings): Promise<QueueInfo> {
-    return this.#queueVerb('queue.configure', queue, { settings: settingsOf(settings) });
+  async configureQueue(queue: string, settings: Settings): Promise<QueueInfo> {
+    return await this.#queueVerb('queue.configure', queue, { settings: settingsOf(settings) });
   }
 
   async pauseQueue(queue: string, what: PauseWhat = 'both'): Promise<QueueInfo> {

@@ -3,6 +3,7 @@
  */
 import type { Code } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { QueueSettings } from '../protocol/queue-settings.ts';
 import { badField, checkDelay, checkInteger, checkText, checkVisibility } from './checks.ts';
 import type { Delivery } from './delivery.ts';
 import type { MessageOptions } from './message.ts';
@@ -90,14 +91,9 @@ export type Settleable = Delivery | { readonly queue: string; readonly receipt: 
 /** What became of one receipt of several. */
 export type Outcome = 'ok' | Code;
 
+/** Of a queue; null: back to the default, undefined: as it is. */
 export type Settings = {
-  /** Null: back to the broker's. */
-  visibilityMs?: number | null | undefined;
-  durability?: DurabilityName | null | undefined;
-  /** With so many failures a message is not delivered any more; null: as often as it takes. */
-  failuresMax?: number | null | undefined;
-  /** What becomes of it then; null: it is dead, in its own queue. */
-  whenFailed?: 'dead' | 'discard' | null | undefined;
+  [Name in keyof QueueSettings]?: QueueSettings[Name] | null;
 };
 
 export function checkConnectOptions(options: ConnectOptions): void {

@@ -150,8 +150,8 @@ export interface Log {
 
   /**
    * Fetches these bytes (and what lies near them) into memory and checks them. On return `cached`
-   * finds them, until 16 MiB of later reads have pushed them out. Many may run at once. A drop waits
-   * for those that began before it; what it took away they need not find.
+   * finds them, until 16 MiB of later reads have pushed them out. Many may run at once. A drop
+   * waits for those that began before it; what it took away they need not find.
    */
   read(position: Position, length: number): Promise<void>;
 

@@ -9,13 +9,13 @@ import * as assert from 'uvu/assert';
 import { RecordJournal } from '../../src/broker/record-journal.ts';
 import { RecordReader } from '../../src/broker/record-reader.ts';
 import {
-  DURABILITY_CODES,
+  FIRST_DURABILITIES,
   PAUSED_CODES,
   RECORD,
   REFUSED_CODES,
   recordVersionOf,
-  WHEN_FAILED_CODES,
 } from '../../src/broker/records.ts';
+import { settingNames, settingRows } from '../../src/protocol/queue-settings.ts';
 import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from '../../src/queue/chunk.ts';
 import {
   RETURNED_EXPIRED,
@@ -35,9 +35,12 @@ const test = suite('record kinds');
 const page = readFileSync(join(import.meta.dirname, '../../docs/storage.md'), 'utf8');
 const start = page.indexOf('\n## Record kinds of the broker\n');
 const section = page.slice(start, page.indexOf('\n## ', start + 1));
+const tables =
+  section.slice(0, section.indexOf('\nThe settings of a queue:')) +
+  section.slice(section.indexOf('\n### '));
 
 /** The cells of the table rows whose first cell is a number or a name in backquotes. */
-const rows = section
+const rows = tables
   .split('\n')
   .filter((line) => /^\| (\d|`)/.test(line))
   .map((line) => line.slice(2, -2).split(' | '));
@@ -74,9 +77,8 @@ const facts: readonly Told[] = [
     createdMs: nowMs,
     settings: {
       visibilityMs: 60_000,
-      durability: undefined,
       failuresMax: 2,
-      whenFailed: undefined,
+      whenFailed: 'discard',
     },
     paused: 'none',
   },
@@ -130,10 +132,12 @@ test('the table has every kind, under its number and version', () => {
 test('the codes', () => {
   const codes = [
     ['paused', ...PAUSED_CODES.map((name, code) => `${code} ${name}`)],
-    ['durability', ...DURABILITY_CODES.map((name, code) => `${code} ${name ?? 'default'}`)],
+    [
+      'durability of `queueSet` before version 3',
+      ...FIRST_DURABILITIES.map((name, code) => `${code} ${name ?? 'default'}`),
+    ],
     ['code', ...REFUSED_CODES.map((name, code) => `${code} \`${name}\``)],
     ['reason of `settled`', `${SETTLED_ACKED} acked`, `${SETTLED_DISCARDED} discarded`],
-    ['whenFailed', ...WHEN_FAILED_CODES.map((name, code) => `${code} ${name ?? 'default'}`)],
     [
       'reason of `returned`',
       `${RETURNED_NACKED} nacked`,
@@ -154,6 +158,18 @@ test('the codes', () => {
     const line = `* *${field}*: ${values.join(', ')}`;
     assert.ok(section.includes(`${line}\n`) || section.includes(`${line};`), line);
   }
+});
+
+test('the settings of a queue, under their numbers', () => {
+  const start = section.indexOf('| number | setting | value |');
+  const table = section.slice(start, section.indexOf('\n\n', start)).split('\n').slice(2);
+  const expected = settingNames.map((name) => {
+    const { code, takes } = settingRows[name];
+    const words = takes.kind === 'word' ? takes.words.map((word, at) => `${at} ${word}`) : [];
+    const value = { whole: 'number', word: words.join(', '), queue: 'text' }[takes.kind];
+    return `| ${code} | \`${name}\` | ${value} |`;
+  });
+  assert.equal(table, expected);
 });
 
 test('there is an example of each kind', () => {

@@ -1,0 +1,83 @@
+/**
+ * The settings of a queue, a row each: what the wire takes, what the log keeps and the flags of the
+ * command line all follow this table. A number is never used again for something else.
+ */
+import { limits } from '../limits.ts';
+import type { QueueSettings } from '../queue/queue.ts';
+import { isQueueName } from './names.ts';
+
+export type { QueueSettings } from '../queue/queue.ts';
+
+/** What a value may be. */
+export type Takes =
+  | { readonly kind: 'whole'; readonly least: number; readonly most: number }
+  | { readonly kind: 'word'; readonly words: readonly string[] }
+  | { readonly kind: 'queue' };
+
+export interface SettingRow {
+  /** In the log. */
+  readonly code: number;
+  /** On the command line, with a word for its value. */
+  readonly flag: string;
+  readonly takes: Takes;
+  readonly about: string;
+}
+
+export type SettingName = keyof QueueSettings;
+
+const whole = (least: number, most: number): Takes => ({ kind: 'whole', least, most });
+const word = (...words: string[]): Takes => ({ kind: 'word', words });
+
+export const settingRows: Readonly<Record<SettingName, SettingRow>> = {
+  visibilityMs: {
+    code: 1,
+    flag: '--visibility <ms>',
+    takes: whole(1, limits.visibilityMsMax),
+    about: 'to ack a message in; default: as the broker says',
+  },
+  durability: {
+    code: 2,
+    flag: '--durability <level>',
+    takes: word('write', 'fsync'),
+    about: 'write or fsync; default: as the broker says',
+  },
+  failuresMax: {
+    code: 3,
+    flag: '--failures-max <n>',
+    takes: whole(1, limits.failuresMax),
+    about: 'as often a message may fail; default: as often as it takes',
+  },
+  whenFailed: {
+    code: 4,
+    flag: '--when-failed <what>',
+    takes: word('dead', 'discard'),
+    about: 'what becomes of it then: dead (default) or discard',
+  },
+};
+
+export const settingNames = Object.keys(settingRows) as readonly SettingName[];
+
+const namesByCode = new Map(settingNames.map((name) => [settingRows[name].code, name]));
+
+/** The setting with this number in the log, or undefined. */
+export function settingOfCode(code: number): SettingName | undefined {
+  return namesByCode.get(code);
+}
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(settingRows, name);
+}
+
+/** What is wrong with a value, or undefined. */
+export function wrongValue(takes: Takes, value: unknown): string | undefined {
+  if (takes.kind === 'queue') {
+    return typeof value === 'string' && isQueueName(value) ? undefined : 'must be a queue name';
+  }
+  if (takes.kind === 'word') {
+    const isOne = takes.words.includes(value as string);
+    return isOne ? undefined : `must be ${takes.words.join(' or ')}`;
+  }
+  const { least, most } = takes;
+  const isWhole = Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
+  return isWhole ? undefined : `must be a whole number from ${least} to ${most}`;
+}
