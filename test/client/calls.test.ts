@@ -131,7 +131,7 @@ test(
       [client.extend('orders', '1-1', { visibilityMs: 0.5 }), 'BAD_REQUEST', 'visibilityMs'],
       [client.pauseQueue('orders', 'all' as never), 'BAD_REQUEST', 'what'],
       [client.getQueue(''), 'BAD_NAME', 'queue'],
-      [client.createQueue('orders', { visibilityMs: 0.5 }), 'BAD_REQUEST', 'arguments'],
+      [client.createQueue('orders', { visibilityMs: 0.5 }), 'BAD_REQUEST', 'settings.visibilityMs'],
     ];
     for (const [call, code, field] of checks) await rejects(call, { code, field });
     for (const options of [{ concurrency: 0 }, { prefetch: -1 }, { delayMs: 0.5 }]) {

@@ -39,7 +39,7 @@ export class DeliveryOracle {
       againLowMs: 0,
       againHighMs: 0,
       extended: undefined,
-      isMaybeOver: false,
+      isMaybeOver: facts.life <= (facts.session?.lostOfLife ?? 0),
       isDoubtful: history.isUndone(facts.life, history.settings.isWeak(message.queue)),
       open: undefined,
     };

@@ -16,6 +16,8 @@ export interface SessionFacts {
   /** Its client will never come back, which the broker knew then, in that life. */
   goneSince: { readonly life: number; readonly ms: number } | undefined;
   isGone: boolean;
+  /** It may have lost the leases of all lives up to this one, those too that have yet to arrive. */
+  lostOfLife: number;
   readonly leases: Set<Lease>;
 }
 
@@ -97,9 +99,9 @@ export interface Settle {
   /** Nack: the delay; extend: the visibility. */
   readonly ms: number;
   /** Whether the message was gone for certain when this was first sent. */
-  readonly wasGone: boolean;
+  wasGone: boolean;
   /** Whether the lease was over for certain when this was first sent. */
-  readonly wasOver: boolean;
+  wasOver: boolean;
   /** The lease's deadline before it. */
   readonly lowBefore: number;
   readonly highBefore: number;

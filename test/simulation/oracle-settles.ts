@@ -27,7 +27,7 @@ export class SettleOracle {
       sentMs: nowMs,
       lowMs: this.history.clock.low(life, nowMs),
       ms,
-      wasGone: message.gone !== undefined || message.purgedMs !== undefined,
+      wasGone: isGone(message),
       wasOver: lease.over !== undefined,
       lowBefore: lease.deadlineLowMs,
       highBefore: lease.deadlineHighMs,
@@ -42,9 +42,14 @@ export class SettleOracle {
     return settle;
   }
 
-  /** Sent again: it may be executed only now, in a life whose clock is behind. */
+  /**
+   * Sent again: it may be executed only now, in a life whose clock is behind, and after a power cut
+   * that undid what went before it.
+   */
   resent(settle: Settle, life: number, nowMs: number): void {
     const { lease, kind, ms } = settle;
+    settle.wasGone &&= isGone(lease.message);
+    settle.wasOver &&= lease.over !== undefined;
     settle.lowMs = Math.min(settle.lowMs, this.history.clock.low(life, nowMs));
     if (kind !== 'extend') return;
     lease.deadlineLowMs = Math.min(lease.deadlineLowMs, settle.lowMs + ms);
@@ -167,4 +172,8 @@ export class SettleOracle {
     lease.extended = told;
     this.history.counts.extends += 1;
   }
+}
+
+function isGone({ gone, purgedMs }: Message): boolean {
+  return gone !== undefined || purgedMs !== undefined;
 }

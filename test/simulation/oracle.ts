@@ -67,6 +67,7 @@ export class Oracle {
       ...state,
       goneSince: undefined,
       isGone: false,
+      lostOfLife: 0,
       leases,
     };
     this.history.sessions.set(key, session);
@@ -91,7 +92,7 @@ export class Oracle {
       throw new Violation(`session ${session.key} was forgotten after ${awayForMs} ms`);
     }
     if (told.resumed) history.counts.resumes += 1;
-    if (!told.resumed || !history.isSafe(session, nowMs)) this.loseLeases(session);
+    if (!told.resumed || !history.isSafe(session, nowMs)) this.loseLeases(session, told.life - 1);
     session.isKnown = true;
     session.awayMs = undefined;
     session.connection = connection;
@@ -245,7 +246,7 @@ export class Oracle {
   stopped(how: 'kill' | 'power' | 'stop', life: number, nowMs: number): void {
     const { history } = this;
     for (const session of history.sessions.values()) {
-      if (!history.isSafe(session, nowMs)) this.loseLeases(session);
+      if (!history.isSafe(session, nowMs)) this.loseLeases(session, life);
       session.awayMs = history.awaySince(session) ?? nowMs;
       session.connection = undefined;
     }
@@ -320,7 +321,8 @@ export class Oracle {
     return met;
   }
 
-  private loseLeases(session: SessionFacts): void {
+  private loseLeases(session: SessionFacts, life: number): void {
+    session.lostOfLife = Math.max(session.lostOfLife, life);
     if (session.leases.size > 0) this.history.counts.sessionsLost += 1;
     for (const lease of session.leases) lease.isMaybeOver = true;
     session.leases.clear();

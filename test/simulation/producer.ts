@@ -59,6 +59,7 @@ export class Producer {
       messages: facts.bodies.map((body) => ({ body: Buffer.from(body) })),
     };
     const isTwice = client.session !== undefined && random.chance(conditions.twiceChance);
+    let hasTold = false;
     const call: Call = {
       isSequenced: true,
       write: (writer, id, sequence) => writeProduce(writer, id, { ...fields, sequence }),
@@ -66,7 +67,8 @@ export class Producer {
         // One of the two may be refused, and the other not.
         if (isTwice && reply.operation === ANSWER.error) world.oracle.produceLost(messages);
         else this.answered(reply, open, messages, facts.isWeak);
-        told(reply.operation !== ANSWER.error);
+        if (!hasTold) told(reply.operation !== ANSWER.error);
+        hasTold = true;
       },
       resent: () => world.oracle.produceResent(messages, client.life, world.nowMs),
       lost: () => world.oracle.produceLost(messages),
