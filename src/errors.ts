@@ -33,6 +33,7 @@ export const CODES = {
     meaning: 'the receipt is not valid (any more); the message is still in the queue',
   },
   GONE: { meaning: 'the message is not in this queue' },
+  NOT_DEAD: { meaning: 'the message is not dead' },
   CANCELLED: { meaning: 'the request was taken back' },
   BUSY: { meaning: 'too much is open; wait and ask again', passes: true },
   QUEUE_FULL: { meaning: 'the queue is at its limit', passes: true },

@@ -46,6 +46,9 @@ export const limits = {
   waitMsMax: 10 * MINUTE_MS,
   priorityMax: 255,
   failuresMax: 1_000_000,
+  /** Of each message, the last ones. */
+  failuresKeptMax: 16,
+  failureTextBytesMax: 256,
   creditMax: 100_000,
   releaseAfterMsDefault: 5 * SECOND_MS,
   releaseAfterMsMax: settable.releaseAfterMs[1],
@@ -104,6 +107,11 @@ assert(bodyBytesMost === limits.bodyBytesMax, 'records are made for the largest 
 assert(frameBytesLeast > bodyBytesMost + limits.headerBytesMax + KIB, 'a message fits any frame');
 assert(frameBytesLeast > limits.creditMax * receiptBytesMax, 'a resume fits any frame');
 assert(recordBytesMax > batchMessagesMost * receiptBytesMax, 'an answer fits a record');
+assert(
+  recordBytesMax >
+    bodyBytesMost + limits.headerBytesMax + limits.failuresKeptMax * limits.failureTextBytesMax * 2,
+  'a copy fits a record',
+);
 assert(limits.batchBytesMax >= 2 * recordBytesMax, 'a batch holds two records');
 assert(limits.segmentBytes > 2 * limits.batchBytesMax, 'a segment holds two batches');
 assert(limits.unsyncedBytesMax > limits.batchBytesMax + recordBytesMax, 'a batch gathers');

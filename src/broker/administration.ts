@@ -8,11 +8,14 @@ import { writeOk } from '../protocol/answers.ts';
 import { isQueueName } from '../protocol/names.ts';
 import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import type { Request } from '../protocol/request.ts';
+import type { RefusedReceipt } from '../queue/answers.ts';
+import { contradictionIn } from '../queue/contradictions.ts';
 import { createQueue } from '../queue/produce.ts';
 import { deleteQueue, purge } from '../queue/purge.ts';
 import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
 import { deadIds, redrive } from '../queue/redrive.ts';
 import type { Session } from '../queue/session.ts';
+import type { State } from '../queue/state.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
@@ -28,17 +31,23 @@ interface Verb {
   readonly changes: boolean;
   /** Whether it is refused, as produce is, while the disk is full. */
   readonly needsSpace?: true;
-  /** Does it. Returns the number that a repetition is answered with. */
-  readonly act: (core: Core, args: Arguments, nowMs: number) => number;
+  /** Does it. Returns what a repetition is answered with. */
+  readonly act: (core: Core, args: Arguments, nowMs: number) => number | Outcome;
   /** The value of the answer. */
-  readonly value: (core: Core, args: Arguments, result: number, nowMs: number) => unknown;
+  readonly value: (core: Core, args: Arguments, outcome: Outcome, nowMs: number) => unknown;
 }
 
-const queueOf = (core: Core, args: Arguments, _result: number, nowMs: number): unknown =>
+interface Outcome {
+  readonly value: number;
+  /** Of messages that were named, those with which it could not be done. */
+  readonly refused?: readonly RefusedReceipt[] | undefined;
+}
+
+const queueOf = (core: Core, args: Arguments, _outcome: Outcome, nowMs: number): unknown =>
   describeQueue(core, core.state.required(name(args)), nowMs);
 
 /** Said again to who asked before: the queue may be gone since then. */
-const queueAsItIs = (core: Core, args: Arguments, _result: number, nowMs: number): unknown => {
+const queueAsItIs = (core: Core, args: Arguments, _outcome: Outcome, nowMs: number): unknown => {
   const queue = core.state.existing(name(args));
   return queue === undefined ? { name: name(args) } : describeQueue(core, queue, nowMs);
 };
@@ -51,19 +60,20 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'queue.purge': {
     changes: true,
     act: (core, args) => purge(core.state, core.state.required(name(args))),
-    value: (_core, _args, purged) => ({ purged }),
+    value: (_core, _args, { value }) => ({ purged: value }),
   },
   'queue.redrive': {
     changes: true,
     act: redriveSome,
-    value: (core, args, redriven) => {
-      return { redriven, dead: core.state.existing(name(args))?.dead ?? 0 };
+    value: (core, args, { value, refused }) => {
+      const dead = core.state.existing(name(args))?.dead ?? 0;
+      return { redriven: value, dead, refused: refusedIds(args, refused ?? []) };
     },
   },
   'queue.delete': {
     changes: true,
     act: (core, args) => deleteQueue(core.state, core.state.required(name(args))),
-    value: (_core, _args, deleted) => ({ deleted }),
+    value: (_core, _args, { value }) => ({ deleted: value }),
   },
   'queue.get': { changes: false, act: () => 0, value: queueOf },
   queues: {
@@ -92,12 +102,17 @@ export function administer(
   const session = verb.changes ? sequencedSession(connection, request) : undefined;
   const known = recall(session, request);
   if (known === undefined) admit(core, connection, verb, session);
-  const result = known?.value ?? verb.act(core, request.arguments, nowMs);
-  if (known === undefined) remember(core, session, request, true, 1, result, undefined);
+  const outcome = known ?? outcomeOf(verb.act(core, request.arguments, nowMs));
+  const { value, refused } = outcome;
+  if (known === undefined) remember(core, session, request, true, 1, value, refused);
   // What operators are told may be about queues of any level.
   const output = core.gate.output(connection, 'fsync');
-  writeOk(output.writer, request.id, verb.value(core, request.arguments, result, nowMs));
+  writeOk(output.writer, request.id, verb.value(core, request.arguments, outcome, nowMs));
   if (session !== undefined) core.gate.countSequenced(connection, output, request);
+}
+
+function outcomeOf(done: number | Outcome): Outcome {
+  return typeof done === 'number' ? { value: done } : done;
 }
 
 function admit(core: Core, connection: Connection, verb: Verb, session: Session | undefined): void {
@@ -112,16 +127,21 @@ function create(core: Core, args: Arguments, nowMs: number): number {
     throw new WonderqError('QUEUE_EXISTS', `queue ${wanted} exists already`, { field: 'queue' });
   }
   const settings = settingsOf(args);
+  checkSettings(core.state, wanted, settings);
   const queue = core.state.entered(wanted);
-  apply(queue, settings);
+  queue.settings = settings;
   createQueue(core.state, queue, nowMs);
+  createDeadQueue(core, settings, nowMs);
   return 0;
 }
 
-function configure(core: Core, args: Arguments): number {
+function configure(core: Core, args: Arguments, nowMs: number): number {
   const queue = core.state.required(name(args));
-  apply(queue, settingsOf(args));
+  const settings = { ...queue.settings, ...settingsOf(args) };
+  checkSettings(core.state, queue.name, settings);
+  queue.settings = settings;
   queue.position = core.journal.queueSet(queue);
+  createDeadQueue(core, settings, nowMs);
   return 0;
 }
 
@@ -147,8 +167,15 @@ function setPaused(core: Core, queue: Queue, paused: Paused): number {
   return 0;
 }
 
-function apply(queue: Queue, settings: QueueSettings): void {
-  queue.settings = { ...queue.settings, ...settings };
+function checkSettings(state: State, queue: string, settings: QueueSettings): void {
+  const found = contradictionIn(state, queue, settings);
+  if (found !== undefined) throw badField(`settings.${found.field}`, found.what);
+}
+
+/** Where dead messages are to go is there from then on. */
+function createDeadQueue({ state }: Core, { deadQueue }: QueueSettings, nowMs: number): void {
+  if (deadQueue === undefined || state.existing(deadQueue) !== undefined) return;
+  createQueue(state, state.entered(deadQueue), nowMs);
 }
 
 /** Those given; null puts one back to the broker's default. */
@@ -166,9 +193,20 @@ function settingsOf(args: Arguments): QueueSettings {
   return settings;
 }
 
-function redriveSome(core: Core, args: Arguments): number {
-  const queue = core.state.required(name(args));
-  return redrive(core.state, queue, idsOf(args) ?? deadIds(queue));
+function redriveSome(core: Core, args: Arguments): Outcome {
+  const { state } = core;
+  const queue = state.required(name(args));
+  const limit = count(args, 'limit', sliceMax, sliceMax);
+  const to = args.to === undefined || args.to === null ? queue : state.required(name(args, 'to'));
+  const redriven = redrive(state, queue, to, idsOf(args) ?? deadIds(queue, limit));
+  const { refused } = redriven;
+  return { value: redriven.count, refused: refused.length === 0 ? undefined : refused };
+}
+
+/** By ID, with the code of each. */
+function refusedIds(args: Arguments, refused: readonly RefusedReceipt[]) {
+  const ids = idsOf(args) ?? [];
+  return refused.map(({ index, code }) => ({ id: ids[index], code }));
 }
 
 /** Message IDs, each once. */
@@ -191,11 +229,11 @@ function whatOf(args: Arguments): 'produce' | 'receive' | 'both' {
   throw badField('what', 'must be produce, receive or both');
 }
 
-function name(args: Arguments): string {
-  const value = args.queue;
-  if (typeof value !== 'string') throw badField('queue', 'must be a str');
+function name(args: Arguments, field = 'queue'): string {
+  const value = args[field];
+  if (typeof value !== 'string') throw badField(field, 'must be a str');
   if (isQueueName(value)) return value;
-  throw new WonderqError('BAD_NAME', undefined, { field: 'queue' });
+  throw new WonderqError('BAD_NAME', undefined, { field });
 }
 
 function text(args: Arguments, field: string): string | undefined {

@@ -52,6 +52,8 @@ export class Connection {
   name = '';
   wantsPings = true;
   pingsMissed = 0;
+  /** The last look found it too long silent, or deaf. */
+  isLate = false;
   pingedMs: number;
   session: Session | undefined;
   /** Receives that wait and subscriptions, by request ID. */

@@ -8,6 +8,7 @@ import type { Log } from '../log/log.ts';
 import { DURABILITY } from '../protocol/operations.ts';
 import { Request } from '../protocol/request.ts';
 import { Walker } from '../protocol/walker.ts';
+import { deadQueueOf } from '../queue/come-back.ts';
 import type { Bodies } from '../queue/journal.ts';
 import type { Durability, Queue } from '../queue/queue.ts';
 import { State } from '../queue/state.ts';
@@ -64,6 +65,12 @@ export class Core {
   levelOf(queue: Queue | undefined): Durability {
     if (queue === undefined) return 'fsync';
     return queue.settings.durability ?? this.settings.durability;
+  }
+
+  /** What a nack moves is about two queues: the stricter level holds. */
+  levelOfNack(queue: Queue | undefined): Durability {
+    const other = queue === undefined ? undefined : deadQueueOf(this.state, queue);
+    return other === undefined || this.levelOf(other) === 'write' ? this.levelOf(queue) : 'fsync';
   }
 
   /**

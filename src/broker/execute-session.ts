@@ -62,10 +62,10 @@ function takeSession(core: Core, connection: Connection, key: Buffer, nowMs: num
 }
 
 /** The leases that the client does not hold are given back in slices; then it is answered. */
-export function resume(core: Core, connection: Connection, request: Request): void {
+export function resume(core: Core, connection: Connection, request: Request, nowMs: number): void {
   const { session } = connection;
   if (session === undefined) throw new WonderqError('BAD_REQUEST', 'resume needs a session');
-  const isMore = resumeSession(core.state, session, heldBy(request));
+  const isMore = resumeSession(core.state, session, heldBy(request), nowMs);
   goOnWhile(isMore, core, connection);
   if (!isMore) writeOk(core.gate.output(connection, 'fsync').writer, request.id);
 }
@@ -87,7 +87,7 @@ function heldBy({ groups, receipts }: Request): Held {
 export function bye(core: Core, connection: Connection, request: Request, nowMs: number): void {
   const { session } = connection;
   removeTakers(core, connection);
-  const isMore = session !== undefined && endSession(core.state, session);
+  const isMore = session !== undefined && endSession(core.state, session, nowMs);
   goOnWhile(isMore, core, connection);
   if (isMore) return;
   connection.session = undefined;

@@ -69,7 +69,7 @@ function settle(
     case REQUEST.ack:
       return ack(state, queue, session, receipts, nowMs);
     case REQUEST.nack:
-      return nack(state, queue, session, receipts, request.delayMs, nowMs);
+      return nack(state, queue, session, receipts, whyOf(request), nowMs);
     case REQUEST.release:
       return release(state, queue, session, receipts, nowMs);
     default:
@@ -77,8 +77,14 @@ function settle(
   }
 }
 
+function whyOf({ hasDelay, delayMs, reason }: Request) {
+  return { delayMs: hasDelay ? delayMs : undefined, text: reason };
+}
+
 function answer(core: Core, connection: Connection, request: Request, codes: Codes): void {
-  const level = core.levelOf(core.state.existing(request.queue));
+  const queue = core.state.existing(request.queue);
+  const isNack = request.operation === REQUEST.nack;
+  const level = isNack ? core.levelOfNack(queue) : core.levelOf(queue);
   const output = core.gate.output(connection, level);
   writeSettled(output.writer, request.id, durabilityNumber(level), codes);
   core.gate.countSequenced(connection, output, request);

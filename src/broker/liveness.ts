@@ -19,7 +19,10 @@ export function look(core: Core, connection: Connection, nowMs: number): void {
     return;
   }
   const reason = tooLongSilent(connection, nowMs) ?? tooLongUnread(connection, nowMs);
-  if (reason !== undefined) {
+  const wasLate = connection.isLate;
+  connection.isLate = reason !== undefined;
+  // After a pause of this process what came meanwhile is read only now: it is looked at once more.
+  if (reason !== undefined && wasLate) {
     core.gate.refuse(connection, 0, reason);
     return;
   }

@@ -70,6 +70,7 @@ function liveBytesOf(segments: Segments): Journal {
     settled: refused,
     returned: refused,
     died: refused,
+    moved: refused,
     redriven: refused,
     extended: refused,
     unreadable: refused,

@@ -23,6 +23,8 @@ export interface Mended {
   released: number;
   /** Dead messages that went on, as what followed tells. */
   redriven: number;
+  /** Messages that stand in another queue now, as what followed tells. */
+  moved: number;
   /** Deliveries of which only the return was left. */
   delivered: number;
   /** Extensions of leases of which the delivery is lost. */
@@ -38,6 +40,7 @@ export class Mender {
   readonly mended: Mended = {
     released: 0,
     redriven: 0,
+    moved: 0,
     delivered: 0,
     extensionsDropped: 0,
     sessionsEnded: 0,
@@ -65,14 +68,21 @@ export class Mender {
     queueDeleted: () => {},
     purged: () => {},
     produced: () => {},
-    delivered: (queue, _session, _token, _dueMs, ids) => this.#returnBefore(queue, ids),
-    settled: () => {},
-    returned: (queue, _reason, dueMs, ids) => this.#deliverBefore(queue, dueMs, ids),
+    delivered: (queue, _session, _token, _dueMs, ids) => {
+      this.#moveBefore(queue, ids.toArray());
+      this.#returnBefore(queue, ids);
+    },
+    settled: (queue, _reason, ids) => this.#moveBefore(queue, ids.toArray()),
+    returned: (queue, { dueMs }, ids) => this.#deliverBefore(queue, dueMs, ids),
     // As with what came back: it had been delivered.
-    died: (queue, _reason, ids) => this.#deliverBefore(queue, 0, ids),
-    redriven: () => {},
+    died: (queue, _how, ids) => this.#deliverBefore(queue, 0, ids),
+    moved: (queue, _to, how, ids) => {
+      if (how === undefined) this.#moveBefore(queue, ids.toArray());
+      else this.#deliverBefore(queue, 0, ids);
+    },
+    redriven: (queue, ids) => this.#moveBefore(queue, ids.toArray()),
     extended: (queue, dueMs, ids) => this.#extendLeased(queue, dueMs, ids),
-    unreadable: () => {},
+    unreadable: (queue, ids) => this.#moveBefore(queue, ids.toArray()),
     sessionOpened: (number, key) => this.#makeRoomForSession(number, key),
     sessionEnded: (number) => this.#releaseAll(this.#state.sessions.withNumber(number)),
     answered: () => {},
@@ -131,7 +141,24 @@ export class Mender {
     }
   }
 
+  /** What is told of a queue that has it no more, or not yet, was moved there. */
+  #moveBefore(number: number, ids: readonly number[]): void {
+    const to = this.#state.queuesByNumber.get(number);
+    if (to === undefined) return;
+    for (const id of ids) {
+      if (to.locate(id)) continue;
+      const from = this.#queueWith(id);
+      if (from !== undefined) this.#move(from, to, id);
+    }
+  }
+
+  #queueWith(id: number): Queue | undefined {
+    for (const queue of this.#state.queuesByNumber.values()) if (queue.locate(id)) return queue;
+    return undefined;
+  }
+
   #deliverBefore(number: number, dueMs: number, ids: IdList): void {
+    this.#moveBefore(number, ids.toArray());
     const queue = this.#state.queuesByNumber.get(number);
     for (const id of ids.toArray()) {
       const isMissing = queue?.locate(id) === true && stateOf(queue, id) !== IN_FLIGHT;
@@ -140,6 +167,7 @@ export class Mender {
   }
 
   #extendLeased(number: number, dueMs: number, ids: IdList): void {
+    this.#moveBefore(number, ids.toArray());
     const queue = this.#state.queuesByNumber.get(number);
     if (queue === undefined) return;
     const all = ids.toArray().filter((id) => queue.locate(id));
@@ -155,6 +183,7 @@ export class Mender {
 
   /** A copy says how its message stands; one that is known may stand as before the hole. */
   #follow(number: number, copy: MessageSnapshot): void {
+    this.#moveBefore(number, [copy.id]);
     const queue = this.#state.queuesByNumber.get(number);
     const known = queue === undefined ? 0 : stateOf(queue, copy.id);
     if (queue === undefined || known === 0) return;
@@ -170,9 +199,17 @@ export class Mender {
   }
 
   #release(queue: Queue, id: number, dueMs = 0): void {
-    this.#journal.returned(queue, RETURNED_RELEASED, dueMs, this.#list([id]));
-    replay.replayReturned(this.#state, queue.number, RETURNED_RELEASED, dueMs, this.#some);
+    const how = { reason: RETURNED_RELEASED, atMs: 0, dueMs, consumer: '', text: '' } as const;
+    this.#journal.returned(queue, how, this.#list([id]));
+    replay.replayReturned(this.#state, queue.number, how, this.#some);
     this.mended.released += 1;
+    this.#mark();
+  }
+
+  #move(from: Queue, to: Queue, id: number): void {
+    this.#journal.moved(from, to, undefined, this.#list([id]));
+    replay.replayMoved(this.#state, from.number, to.number, undefined, this.#some);
+    this.mended.moved += 1;
     this.#mark();
   }
 

@@ -8,6 +8,7 @@ import { decodePlain } from '../protocol/codec.ts';
 import { REQUEST } from '../protocol/operations.ts';
 import { Walker } from '../protocol/walker.ts';
 import type { AnswerPart } from '../queue/answers.ts';
+import type { Failure } from '../queue/failures.ts';
 import { IdList } from '../queue/id-list.ts';
 import type { MessageSlice } from '../queue/journal.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
@@ -20,7 +21,7 @@ export interface Description {
 }
 
 const REASONS_SETTLED = ['', 'acked', 'discarded'];
-export const RETURNED_NAMES = ['', 'nacked', 'released', 'lease ended', 'session lost'];
+const RETURNED_NAMES = ['', 'nacked', 'released', 'lease ended', 'session lost'];
 const STATES = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
 const kindNames = new Map<number, string>(
   Object.entries(RECORD).map(([name, kind]) => [kind, name]),
@@ -65,10 +66,11 @@ export class RecordDescriber {
         say({ queue, session, firstToken, dueMs, ids: listed(ids) }),
       settled: (queue, reason, ids) =>
         say({ queue, reason: REASONS_SETTLED[reason], ids: listed(ids) }),
-      returned: (queue, reason, dueMs, ids) =>
-        say({ queue, reason: RETURNED_NAMES[reason], ...due(dueMs), ids: listed(ids) }),
-      died: (queue, reason, ids) =>
-        say({ queue, reason: RETURNED_NAMES[reason], ids: listed(ids) }),
+      returned: (queue, how, ids) =>
+        say({ queue, ...failure(how), ...due(how.dueMs), ids: listed(ids) }),
+      died: (queue, how, ids) => say({ queue, ...failure(how), ids: listed(ids) }),
+      moved: (queue, to, how, ids) =>
+        say({ queue, to, ...(how === undefined ? {} : failure(how)), ids: listed(ids) }),
       redriven: (queue, ids) => say({ queue, ids: listed(ids) }),
       extended: (queue, dueMs, ids) => say({ queue, dueMs, ids: listed(ids) }),
       unreadable: (queue, ids) => say({ queue, ids: listed(ids) }),
@@ -89,8 +91,9 @@ export class RecordDescriber {
     return { lengths: places.map(([, , length]) => length), ...this.bodies(places) };
   }
 
-  private copy({ id, state, dueMs, ...copy }: MessageSnapshot) {
-    return { id: String(id), ...copy, state: STATES[state], ...due(dueMs) };
+  private copy({ id, state, dueMs, failures, ...copy }: MessageSnapshot) {
+    const said = { id: String(id), ...copy, state: STATES[state], ...due(dueMs) };
+    return failures.length === 0 ? said : { ...said, failures: failures.map(failure) };
   }
 
   private copiedBody(buffer: Buffer, start: number, length: number) {
@@ -123,6 +126,16 @@ export function readMessage(
 ): [Buffer, ...unknown[]] {
   walker.reset(buffer, start, start + length);
   return decodePlain(walker, 'message') as [Buffer, ...unknown[]];
+}
+
+/** What an old record does not tell is left out. */
+export function failure({ reason, atMs, consumer, text }: Failure) {
+  return {
+    reason: RETURNED_NAMES[reason]!,
+    ...(atMs === 0 ? {} : { atMs }),
+    ...(consumer === '' ? {} : { consumer }),
+    ...(text === '' ? {} : { text }),
+  };
 }
 
 function due(dueMs: number) {

@@ -7,8 +7,9 @@ import { limits } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { settingNames, settingRows } from '../protocol/queue-settings.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
+import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
-import type { Journal, MessageSlice, ReturnedReason, SettledReason } from '../queue/journal.ts';
+import type { Journal, MessageSlice, Return, SettledReason } from '../queue/journal.ts';
 import type { Queue, QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { Session } from '../queue/session.ts';
@@ -23,6 +24,8 @@ import { varintBytesMax, writeVarint } from './varint.ts';
 
 /** Room for the numbers of a record that has no list. */
 const numbersBytesMax = 12 * varintBytesMax;
+/** Likewise, with a failure. */
+const returnBytesMax = numbersBytesMax + limits.clientNameBytesMax + limits.failureTextBytesMax;
 /** Likewise, with all settings of a queue. */
 const settingsBytesMax =
   numbersBytesMax + settingNames.length * (2 * varintBytesMax + limits.nameBytesMax);
@@ -122,21 +125,38 @@ export class RecordJournal implements Journal {
     this.end();
   }
 
-  returned(queue: Queue, reason: ReturnedReason, dueMs: number, ids: IdList): void {
-    this.begin(RECORD.returned, numbersBytesMax + ids.count * varintBytesMax);
+  returned(queue: Queue, how: Return, ids: IdList): void {
+    this.begin(RECORD.returned, returnBytesMax + ids.count * varintBytesMax);
     this.number(queue.number);
-    this.number(reason);
-    this.number(dueMs);
+    this.how(how);
+    this.number(how.dueMs);
     this.list(ids);
     this.end();
   }
 
-  died(queue: Queue, reason: ReturnedReason, ids: IdList): void {
-    this.begin(RECORD.died, numbersBytesMax + ids.count * varintBytesMax);
+  died(queue: Queue, how: Return, ids: IdList): void {
+    this.begin(RECORD.died, returnBytesMax + ids.count * varintBytesMax);
     this.number(queue.number);
-    this.number(reason);
+    this.how(how);
     this.list(ids);
     this.end();
+  }
+
+  moved(from: Queue, to: Queue, how: Return | undefined, ids: IdList): void {
+    this.begin(RECORD.moved, returnBytesMax + ids.count * varintBytesMax);
+    this.number(from.number);
+    this.number(to.number);
+    if (how === undefined) this.number(0);
+    else this.how(how);
+    this.list(ids);
+    this.end();
+  }
+
+  private how({ reason, atMs, consumer, text }: Failure): void {
+    this.number(reason);
+    this.number(atMs);
+    this.bytes(Buffer.from(consumer));
+    this.bytes(Buffer.from(text));
   }
 
   redriven(queue: Queue, ids: IdList): void {
@@ -217,7 +237,8 @@ export class RecordJournal implements Journal {
    * its bytes.
    */
   copied(queue: Queue, copy: MessageSnapshot, buffer: Buffer, start: number): number {
-    const position = this.begin(RECORD.copied, numbersBytesMax + copy.length);
+    const bytesMax = numbersBytesMax + copy.failures.length * returnBytesMax + copy.length;
+    const position = this.begin(RECORD.copied, bytesMax);
     const first = this.at;
     this.number(queue.number);
     this.number(copy.id);
@@ -229,6 +250,8 @@ export class RecordJournal implements Journal {
     this.number(copy.session);
     this.number(copy.token);
     this.number(copy.dueMs);
+    this.number(copy.failures.length);
+    for (const failure of copy.failures) this.how(failure);
     const message = position + (this.at - first);
     this.copy(buffer, start, start + copy.length);
     this.end();

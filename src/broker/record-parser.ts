@@ -8,8 +8,9 @@ import { settingOfCode, settingRows } from '../protocol/queue-settings.ts';
 import { Walker } from '../protocol/walker.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import type { MessageState } from '../queue/chunk.ts';
+import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
-import type { MessageSlice, ReturnedReason, SettledReason } from '../queue/journal.ts';
+import type { MessageSlice, Return, ReturnedReason, SettledReason } from '../queue/journal.ts';
 import type { QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { QueueFact } from '../queue/replay.ts';
@@ -40,8 +41,9 @@ export interface Facts {
   ): void;
   delivered(queue: number, session: number, firstToken: number, dueMs: number, ids: IdList): void;
   settled(queue: number, reason: SettledReason, ids: IdList): void;
-  returned(queue: number, reason: ReturnedReason, dueMs: number, ids: IdList): void;
-  died(queue: number, reason: ReturnedReason, ids: IdList): void;
+  returned(queue: number, how: Return, ids: IdList): void;
+  died(queue: number, how: Return, ids: IdList): void;
+  moved(from: number, to: number, how: Return | undefined, ids: IdList): void;
   redriven(queue: number, ids: IdList): void;
   extended(queue: number, dueMs: number, ids: IdList): void;
   unreadable(queue: number, ids: IdList): void;
@@ -91,6 +93,7 @@ export class RecordParser {
     [RECORD.unreadable]: () => this.unreadable(),
     [RECORD.died]: () => this.died(),
     [RECORD.redriven]: () => this.redriven(),
+    [RECORD.moved]: () => this.moved(),
   };
 
   constructor(facts: Facts, ids: IdList) {
@@ -202,17 +205,34 @@ export class RecordParser {
   private returned(): void {
     const { reader } = this;
     const queue = reader.next();
-    const reason = reader.next() as ReturnedReason;
+    const how = this.how(reader.next() as ReturnedReason, 2);
     const dueMs = reader.next();
     this.list();
-    this.facts.returned(queue, reason, dueMs, this.ids);
+    this.facts.returned(queue, { ...how, dueMs }, this.ids);
   }
 
   private died(): void {
     const queue = this.reader.next();
-    const reason = this.reader.next() as ReturnedReason;
+    const how = this.how(this.reader.next() as ReturnedReason, 2);
     this.list();
-    this.facts.died(queue, reason, this.ids);
+    this.facts.died(queue, { ...how, dueMs: 0 }, this.ids);
+  }
+
+  private moved(): void {
+    const { reader } = this;
+    const from = reader.next();
+    const to = reader.next();
+    const reason = reader.next();
+    const how = reason === 0 ? undefined : this.how(reason as ReturnedReason, 1);
+    this.list();
+    this.facts.moved(from, to, how === undefined ? undefined : { ...how, dueMs: 0 }, this.ids);
+  }
+
+  /** What follows the reason, in records from version `since` on. */
+  private how(reason: ReturnedReason, since: number): Failure {
+    const { reader } = this;
+    if (this.version < since) return { reason, atMs: 0, consumer: '', text: '' };
+    return { reason, atMs: reader.next(), consumer: reader.text(), text: reader.text() };
   }
 
   private redriven(): void {
@@ -289,11 +309,19 @@ export class RecordParser {
     const session = reader.next();
     const token = reader.next();
     const dueMs = reader.next();
+    const failures = this.version === 1 ? [] : this.failures();
     const length = reader.end - reader.at;
-    const counts = { deliveryCount, failureCount, session, token, dueMs };
+    const counts = { deliveryCount, failureCount, session, token, dueMs, failures };
     const copy = { id, priority, producedMs, length, state, ...counts };
     const position = this.position + (reader.at - this.start);
     this.facts.copied(queue, copy, position, reader.buffer, reader.at);
+  }
+
+  private failures(): Failure[] {
+    const { reader } = this;
+    return Array.from({ length: reader.next() }, () => {
+      return this.how(reader.next() as ReturnedReason, 1);
+    });
   }
 
   /** Fills `ids`. */

@@ -24,10 +24,16 @@ export const RECORD = {
   unreadable: 30,
   died: 31,
   redriven: 32,
+  moved: 33,
 } as const;
 
 /** Of the kinds that changed since the first version of the format; all others have version 1. */
-const changedVersions: Readonly<Record<number, number>> = { [RECORD.queueSet]: 3 };
+const changedVersions: Readonly<Record<number, number>> = {
+  [RECORD.queueSet]: 3,
+  [RECORD.returned]: 2,
+  [RECORD.copied]: 2,
+  [RECORD.died]: 2,
+};
 
 /** The version that is written; all up to it are read. */
 export const recordVersionOf = (kind: number): number => changedVersions[kind] ?? 1;
@@ -50,4 +56,8 @@ export const FIRST_WHEN_FAILED: readonly (WhenFailed | undefined)[] = [
   'dead',
   'discard',
 ];
-export const REFUSED_CODES = ['STALE_RECEIPT', 'GONE'] as const satisfies readonly Code[];
+export const REFUSED_CODES = [
+  'STALE_RECEIPT',
+  'GONE',
+  'NOT_DEAD',
+] as const satisfies readonly Code[];

@@ -26,6 +26,10 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
       durability: core.levelOf(queue),
       failuresMax: queue.settings.failuresMax ?? null,
       whenFailed: queue.settings.whenFailed ?? 'dead',
+      deadQueue: queue.settings.deadQueue ?? null,
+      backoffMs: queue.settings.backoffMs ?? null,
+      backoff: queue.settings.backoff ?? 'fixed',
+      backoffMsMax: queue.settings.backoffMsMax ?? null,
     },
     counters: queue.counters,
   };

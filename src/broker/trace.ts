@@ -9,7 +9,7 @@ import { Walker } from '../protocol/walker.ts';
 import { IdList } from '../queue/id-list.ts';
 import { SETTLED_DISCARDED } from '../queue/journal.ts';
 import type { LogReading } from './log-state.ts';
-import { RETURNED_NAMES, readMessage } from './record-description.ts';
+import { failure, readMessage } from './record-description.ts';
 import { type Facts, RecordParser } from './record-parser.ts';
 
 /** Where a record stands, and the broker time of its batch. */
@@ -27,10 +27,15 @@ export type Said =
   | { what: 'copied'; bytes?: number; failureCount: number }
   | { what: 'delivered'; session: number; receipt: string; dueMs: number }
   | { what: 'extended'; dueMs: number }
-  | { what: 'returned'; reason: string; dueMs: number }
-  | { what: 'died'; reason: string }
+  | ({ what: 'returned'; dueMs: number } & Failed)
+  | ({ what: 'died' } & Failed)
+  /** Without a failure: by an operator. */
+  | { what: 'moved'; from: number; failed?: Failed }
   | { what: 'redriven' | 'unreadable' }
   | { what: Ending };
+
+/** Of an old record only the reason is known. */
+export type Failed = ReturnType<typeof failure>;
 
 /** The message is gone. */
 type Ending = 'acked' | 'discarded' | 'purged' | 'deleted';
@@ -126,12 +131,16 @@ export class Tracer {
         const what = reason === SETTLED_DISCARDED ? 'discarded' : 'acked';
         if (this.#isAmong(ids)) this.#end(queue, what);
       },
-      returned: (queue, reason, dueMs, ids) => {
+      returned: (queue, how, ids) => {
         if (!this.#isAmong(ids)) return;
-        this.#say(queue, { what: 'returned', reason: RETURNED_NAMES[reason]!, dueMs });
+        this.#say(queue, { what: 'returned', ...failure(how), dueMs: how.dueMs });
       },
-      died: (queue, reason, ids) => {
-        if (this.#isAmong(ids)) this.#say(queue, { what: 'died', reason: RETURNED_NAMES[reason]! });
+      died: (queue, how, ids) => {
+        if (this.#isAmong(ids)) this.#say(queue, { what: 'died', ...failure(how) });
+      },
+      moved: (from, to, how, ids) => {
+        const failed = how === undefined ? {} : { failed: failure(how) };
+        if (this.#isAmong(ids)) this.#say(to, { what: 'moved', from, ...failed });
       },
       redriven: (queue, ids) => {
         if (this.#isAmong(ids)) this.#say(queue, { what: 'redriven' });

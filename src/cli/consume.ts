@@ -4,10 +4,14 @@
  */
 import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
-import type { Delivery } from '../client/client.ts';
+import type { Client, Delivery, Settings } from '../client/client.ts';
+import { WonderqError } from '../errors.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { describeFailure, UsageError } from './failure.ts';
 import { parseDelay, parsed, parseVisibility, parseWhole } from './parse.ts';
+
+/** Where the queue has no back-off: a command that always fails must not run without a pause. */
+const failedDelayMs = 1_000;
 
 interface Flags extends BrokerFlags {
   readonly concurrency?: string;
@@ -23,7 +27,10 @@ export function addConsume(program: Command): void {
     .argument('[arguments...]', 'of the command; put -- before the command if they begin with -')
     .option('--concurrency <n>', 'commands at a time (default: 1)')
     .option('--visibility <ms>', 'how long a lease lasts; it is extended while the command runs')
-    .option('--delay <ms>', 'before a message whose command failed comes again (default: 1000)')
+    .option(
+      '--delay <ms>',
+      'before a message whose command failed comes again (default: as the queue says, else 1000)',
+    )
     .action(consume);
 }
 
@@ -35,7 +42,7 @@ async function consume(
 ): Promise<void> {
   const concurrency = parsed('--concurrency', parseWhole(1, 1_000), flags.concurrency) ?? 1;
   const visibilityMs = parsed('--visibility', parseVisibility, flags.visibility);
-  const delayMs = parsed('--delay', parseDelay, flags.delay) ?? 1_000;
+  const given = parsed('--delay', parseDelay, flags.delay);
   const how = { name: 'wonderq consume', session: true, reconnect: true };
   await withClient(flags, how, async (client) => {
     let unusable: UsageError | undefined;
@@ -50,6 +57,7 @@ async function consume(
       }
     };
     const onError = (error: unknown) => console.error(describeFailure(error));
+    const delayMs = given ?? ((await backsOff(client, queue)) ? undefined : failedDelayMs);
     const options = { concurrency, visibilityMs, delayMs, onError };
     const consumer = client.consume(queue, run, options);
     const stop = () => void consumer.stop();
@@ -58,6 +66,17 @@ async function consume(
     const reason = (await consumer.ended) ?? unusable;
     if (reason !== undefined) throw reason;
   });
+}
+
+/** A queue that is made later has no back-off then. */
+async function backsOff(client: Client, queue: string): Promise<boolean> {
+  try {
+    const { settings } = await client.getQueue(queue);
+    return (settings as Settings).backoffMs !== null;
+  } catch (error) {
+    if (error instanceof WonderqError && error.code === 'QUEUE_NOT_FOUND') return false;
+    throw error;
+  }
 }
 
 /** Resolves when the command ended with 0. */

@@ -11,6 +11,7 @@ import { jsonLine, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly delay?: string;
+  readonly reason?: string;
   readonly visibility?: string;
   readonly json?: boolean;
 }
@@ -23,10 +24,12 @@ export function addSettle(program: Command): void {
       settle(queue, receipts, flags, (client) => client.ack(queue, receipts)),
   );
   add(program, 'nack', 'give messages back as failed')
-    .option('--delay <ms>', 'not delivered again before')
+    .option('--delay <ms>', 'not delivered again before (default: as the queue says)')
+    .option('--reason <text>', 'why, for whoever looks at it later')
     .action((queue: string, receipts: string[], flags: Flags) => {
       const delayMs = parsed('--delay', parseDelay, flags.delay);
-      return settle(queue, receipts, flags, (client) => client.nack(queue, receipts, { delayMs }));
+      const options = { delayMs, reason: flags.reason };
+      return settle(queue, receipts, flags, (client) => client.nack(queue, receipts, options));
     });
   add(program, 'extend', 'hold messages for longer')
     .option('--visibility <ms>', 'how long from now (default: as the queue says)')

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { readLogState } from '../broker/log-state.ts';
 import { processRuntime } from '../broker/runtime.ts';
-import { type Place, type Step, type Trace, Tracer } from '../broker/trace.ts';
+import { type Failed, type Place, type Step, type Trace, Tracer } from '../broker/trace.ts';
 import { WonderqError } from '../errors.ts';
 import {
   type DirectoryFlags,
@@ -90,11 +90,15 @@ function wordsOf(step: Step): string {
     case 'extended':
       return `extended until ${isoOf(step.dueMs)}`;
     case 'returned':
-      return `came back: ${step.reason}${delayOf(step.dueMs)}`;
+      return `came back: ${failureOf(step)}${delayOf(step.dueMs)}`;
     case 'unreadable':
       return 'its bytes on the disk no longer check';
     case 'died':
-      return `dead: it failed once too often, the last time ${step.reason}`;
+      return `dead: it failed once too often, the last time ${failureOf(step)}`;
+    case 'moved':
+      return step.failed === undefined
+        ? 'moved here from another queue by an operator'
+        : `moved here: it failed once too often, the last time ${failureOf(step.failed)}`;
     case 'redriven':
       return 'redriven: ready again, with no failures';
     case 'acked':
@@ -106,6 +110,11 @@ function wordsOf(step: Step): string {
     case 'deleted':
       return 'deleted with its queue';
   }
+}
+
+function failureOf({ reason, consumer, text }: Failed): string {
+  const by = consumer === undefined ? '' : ` by ${jsonLine(consumer)}`;
+  return `${reason}${by}${text === undefined ? '' : `: ${jsonLine(text)}`}`;
 }
 
 function delayOf(dueMs: number): string {

@@ -2,10 +2,9 @@
  * What operators ask of queues and the broker, and the values they get.
  */
 import { WonderqError } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import { AdministerCall } from './administer-call.ts';
-import { badField, checkInteger } from './checks.ts';
+import { badField } from './checks.ts';
 import type { Connection } from './connection.ts';
 import type { Settings } from './options.ts';
 
@@ -82,34 +81,6 @@ export async function allQueues(connection: Connection): Promise<QueueInfo[]> {
     all.push(...page.queues);
     if (!page.more) return all;
   }
-}
-
-type Ask = (fields: Fields) => Promise<Fields>;
-
-/** As many as are dead when it begins, a slice a request. */
-export async function redriveAll(ask: Ask): Promise<number> {
-  let { redriven, dead } = figuresOf(await ask({}));
-  const all = redriven + dead;
-  while (dead > 0 && redriven < all) {
-    const more = figuresOf(await ask({}));
-    dead = more.redriven === 0 ? 0 : more.dead;
-    redriven += more.redriven;
-  }
-  return redriven;
-}
-
-export async function redriveSome(ask: Ask, ids: readonly number[]): Promise<number> {
-  for (const id of ids) checkInteger('ids', id, 1, Number.MAX_SAFE_INTEGER);
-  let redriven = 0;
-  for (let from = 0; from < ids.length; from += limits.sliceMessagesMax) {
-    const answer = await ask({ ids: ids.slice(from, from + limits.sliceMessagesMax) });
-    redriven += figuresOf(answer).redriven;
-  }
-  return redriven;
-}
-
-function figuresOf({ redriven, dead }: Fields): { redriven: number; dead: number } {
-  return { redriven: Number(redriven), dead: Number(dead) };
 }
 
 function isFields(value: unknown): value is Fields {

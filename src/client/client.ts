@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { DURABILITY } from '../protocol/operations.ts';
 import { parseAddress } from './address.ts';
 import {
@@ -15,15 +16,20 @@ import {
   type QueueInfo,
   type QueuePage,
   queuesAfter,
-  redriveAll,
-  redriveSome,
   type Stats,
   settingsOf,
 } from './administration.ts';
 import { PlainCall } from './call.ts';
-import { checkDelay, checkInteger, checkQueue, checkQueues, checkVisibility } from './checks.ts';
+import {
+  checkDelay,
+  checkInteger,
+  checkQueue,
+  checkQueues,
+  checkText,
+  checkVisibility,
+} from './checks.ts';
 import { Connection } from './connection.ts';
-import { Consumer, type Handler } from './consumer.ts';
+import { Consumer, type Handler, stopOnAbort } from './consumer.ts';
 import { forCaller } from './failure.ts';
 import type { Greeting } from './greeting.ts';
 import { type Body, type Message, toOutgoing } from './message.ts';
@@ -43,6 +49,7 @@ import {
 } from './options.ts';
 import { checkBatch, type ProduceManner, ProduceManyCall } from './produce-call.ts';
 import { type Deliveries, receive } from './receiving.ts';
+import { checkRedrive, type Redriven, type RedriveOptions, redrive } from './redriving.ts';
 import type { SettleKind } from './settle-call.ts';
 import { settleAll, settleOne, targetsOf } from './settling.ts';
 
@@ -69,6 +76,7 @@ export type {
   Settleable,
 } from './options.ts';
 export type { Deliveries } from './receiving.ts';
+export type { Redriven, RedriveOptions } from './redriving.ts';
 
 const TIMEOUT_MS_DEFAULT = 30_000;
 const SESSION_BYTES = 16;
@@ -232,7 +240,7 @@ export class Client {
     options: ConsumeOptions = {},
   ): Consumer {
     checkConsumeOptions(options);
-    const { concurrency = 1, delayMs = 0, onError = () => {}, signal } = options;
+    const { concurrency = 1, delayMs, onError = () => {}, signal } = options;
     const consumer = new Consumer(this.#connection, handler, {
       queues: checkQueues(queues),
       concurrency,
@@ -271,13 +279,12 @@ export class Client {
   }
 
   /**
-   * Makes dead messages ready again, as if they had never failed: those of `ids` that are dead, or
-   * all that were dead when it began. Resolves to how many.
+   * Makes dead messages ready again, as if they had never failed: those of `ids`, or all that were
+   * dead when it began.
    */
-  async redrive(queue: string, ids?: readonly number[]): Promise<number> {
-    const ask = (fields: Record<string, unknown>) =>
-      this.#queueVerb('queue.redrive', queue, fields);
-    return await (ids === undefined ? redriveAll(ask) : redriveSome(ask, ids));
+  async redrive(queue: string, options: RedriveOptions = {}): Promise<Redriven> {
+    checkRedrive(options);
+    return await redrive((fields) => this.#queueVerb('queue.redrive', queue, fields), options);
   }
 
   /** Removes the queue with its messages; resolves to how many. */
@@ -361,12 +368,13 @@ export class Client {
   ): Promise<unknown> {
     try {
       const { targets, isOne, options } = targetsOf(first, second, third);
-      const { delayMs, visibilityMs } = (options ?? {}) as NackOptions & ExtendOptions;
+      const { delayMs, reason, visibilityMs } = (options ?? {}) as NackOptions & ExtendOptions;
       checkDelay(delayMs);
       checkVisibility(visibilityMs);
-      const timeMs = kind === 'extend' ? visibilityMs : delayMs;
-      if (isOne) return await settleOne(this.#connection, kind, targets[0]!, timeMs);
-      return await settleAll(this.#connection, kind, targets, timeMs);
+      checkText('reason', reason, limits.failureTextBytesMax);
+      const how = { kind, timeMs: kind === 'extend' ? visibilityMs : delayMs, reason };
+      if (isOne) return await settleOne(this.#connection, how, targets[0]!);
+      return await settleAll(this.#connection, how, targets);
     } catch (error) {
       throw forCaller(error);
     }
@@ -384,12 +392,4 @@ export class Client {
       throw forCaller(error);
     }
   }
-}
-
-function stopOnAbort(consumer: Consumer, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  const stop = () => void consumer.stop();
-  if (signal.aborted) stop();
-  signal.addEventListener('abort', stop, { once: true });
-  void consumer.ended.then(() => signal.removeEventListener('abort', stop));
 }

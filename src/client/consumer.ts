@@ -8,9 +8,11 @@ import { Alarm } from './alarm.ts';
 import { checkDelay } from './checks.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
+import { reasonOf } from './failure.ts';
 import { Fifo } from './fifo.ts';
 import type { Lease } from './held.ts';
-import type { SettleKind } from './settle-call.ts';
+import type { DelayOf } from './options.ts';
+import type { SettleHow, SettleKind } from './settle-call.ts';
 import { Subscription, type SubscriptionUser } from './subscription.ts';
 import { UnsubscribeCall } from './unsubscribe-call.ts';
 
@@ -18,6 +20,8 @@ import { UnsubscribeCall } from './unsubscribe-call.ts';
 const RETRY_MS = 100;
 /** Leases that are due within this share of their visibility are extended together. */
 const EXTEND_SHARE = 0.05;
+
+const released: SettleHow = { kind: 'release', timeMs: undefined };
 
 export type Handler = (delivery: Delivery) => unknown;
 
@@ -28,7 +32,7 @@ export interface ConsumerSettings {
   readonly creditBytes: number;
   readonly visibilityMs: number | undefined;
   readonly isDetached: boolean;
-  readonly delayMs: (delivery: Delivery, error: unknown) => number;
+  readonly delayMs: DelayOf;
   readonly onError: (error: unknown, delivery: Delivery | undefined) => void;
 }
 
@@ -87,7 +91,7 @@ export class Consumer {
   async stop(): Promise<void> {
     if (!this.#isStopping) {
       this.#isStopping = true;
-      for (const holding of this.#ready.drain()) this.#settle('release', holding);
+      for (const holding of this.#ready.drain()) this.#settle(released, holding);
       if (this.#isSubscribed) this.#unsubscribe();
       this.#endIfDone();
     }
@@ -129,10 +133,11 @@ export class Consumer {
     this.#running += 1;
     try {
       await this.#handler(delivery);
-      this.#finish(holding, 'ack');
+      this.#finish(holding, { kind: 'ack', timeMs: undefined });
     } catch (error) {
       this.#report(error, delivery);
-      this.#finish(holding, 'nack', this.#delayMs(delivery, error));
+      const timeMs = this.#delayMs(delivery, error);
+      this.#finish(holding, { kind: 'nack', timeMs, reason: reasonOf(error) });
     }
     this.#running -= 1;
     this.#giveCredit(delivery);
@@ -141,39 +146,34 @@ export class Consumer {
   }
 
   /** A handler may have settled its message itself, and then it has the last word. */
-  #finish(holding: Holding, kind: SettleKind, timeMs?: number): void {
+  #finish(holding: Holding, how: SettleHow): void {
     if (holding.lease.isSettling) this.#done(holding);
-    else this.#settle(kind, holding, timeMs);
+    else this.#settle(how, holding);
   }
 
-  #settle(kind: SettleKind, holding: Holding, timeMs?: number): void {
+  #settle(how: SettleHow, holding: Holding): void {
     const { delivery } = holding;
-    const manner = { kind, queue: delivery.queue, timeMs };
-    this.#connection.gathering.settle(manner, delivery, {
+    const { kind } = how;
+    this.#connection.gathering.settle({ ...how, queue: delivery.queue }, delivery, {
       settled: (_slot, code) => {
         this.#done(holding);
         if (code !== undefined && kind !== 'release') this.#report(lost(code, kind), delivery);
       },
-      refused: (error) => this.#settleRefused(kind, holding, timeMs, error),
+      refused: (error) => this.#settleRefused(how, holding, error),
     });
   }
 
   /** A refusal that passes is no reason to let the work be done again. */
-  #settleRefused(
-    kind: SettleKind,
-    holding: Holding,
-    timeMs: number | undefined,
-    error: WonderqError,
-  ): void {
+  #settleRefused(how: SettleHow, holding: Holding, error: WonderqError): void {
     const passes = 'passes' in CODES[error.code];
     if (!passes || performance.now() >= holding.lease.untilMs) {
       this.#done(holding);
-      if (kind !== 'release') this.#report(error, holding.delivery);
+      if (how.kind !== 'release') this.#report(error, holding.delivery);
       return;
     }
     const retry = setTimeout(() => {
       this.#retries.delete(retry);
-      this.#settle(kind, holding, timeMs);
+      this.#settle(how, holding);
     }, error.retryAfterMs ?? RETRY_MS);
     this.#retries.add(retry);
   }
@@ -269,14 +269,14 @@ export class Consumer {
     this.#tellEnded(this.#endedBy);
   }
 
-  #delayMs(delivery: Delivery, error: unknown): number {
+  #delayMs(delivery: Delivery, error: unknown): number | undefined {
     try {
       const delayMs = this.#settings.delayMs(delivery, error);
       checkDelay(delayMs);
       return delayMs;
     } catch (thrown) {
       this.#report(thrown, delivery);
-      return 0;
+      return undefined;
     }
   }
 
@@ -294,4 +294,12 @@ export class Consumer {
 
 function lost(code: Code, kind: SettleKind): WonderqError {
   return new WonderqError(code, `${kind} came too late: ${CODES[code].meaning}`);
+}
+
+export function stopOnAbort(consumer: Consumer, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const stop = () => void consumer.stop();
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  void consumer.ended.then(() => signal.removeEventListener('abort', stop));
 }

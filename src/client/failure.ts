@@ -3,7 +3,9 @@
  * gets an error of its own, made within its own call, so that its stack leads to the program's
  * line.
  */
+import { inspect } from 'node:util';
 import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { Reply } from '../protocol/reply.ts';
 
 /** The refusal that an error or ended answer tells. */
@@ -22,4 +24,12 @@ export function forCaller(error: unknown): unknown {
 /** An answer that the request cannot have: the connection ends. */
 export function unexpectedAnswer(reply: Reply): WonderqError {
   return new WonderqError('BAD_FRAME', `an answer ${reply.operation} that was not asked for`);
+}
+
+/** What a program threw, as the reason of a nack: at most 256 bytes. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.message}` : inspect(error);
+  const bytes = Buffer.from(text).subarray(0, limits.failureTextBytesMax);
+  // As a stream: what a character lacks at the end is left out.
+  return new TextDecoder().decode(bytes, { stream: true });
 }

@@ -55,14 +55,19 @@ export interface ReceiveOptions {
 }
 
 export interface NackOptions {
-  /** Not delivered again before. */
+  /** Not delivered again before. Default: as the queue's back-off says. */
   delayMs?: number | undefined;
+  /** Why, for whoever looks at it later: at most 256 bytes. */
+  reason?: string | undefined;
 }
 
 export interface ExtendOptions {
   /** How long the lease lasts from now. Default: the queue's visibility timeout. */
   visibilityMs?: number | undefined;
 }
+
+/** Undefined: as the queue's back-off says. */
+export type DelayOf = (delivery: Delivery, error: unknown) => number | undefined;
 
 export interface ConsumeOptions {
   /** Handlers at a time. Default 1. */
@@ -77,8 +82,8 @@ export interface ConsumeOptions {
    */
   creditBytes?: number | undefined;
   visibilityMs?: number | undefined;
-  /** How long a message waits after its handler has thrown. Default 0. */
-  delayMs?: number | ((delivery: Delivery, error: unknown) => number) | undefined;
+  /** How long a message waits after its handler has thrown. Default: as the queue says. */
+  delayMs?: number | DelayOf | undefined;
   /** What a handler threw, an ack that came too late, or why the broker ended the subscription. */
   onError?: ((error: unknown, delivery: Delivery | undefined) => void) | undefined;
   /** Aborted: as `stop()`. */

@@ -26,9 +26,13 @@ export type SettleKind = 'ack' | 'nack' | 'release' | 'extend';
 export interface SettleManner {
   readonly kind: SettleKind;
   readonly queue: string;
-  /** Nack: the delay. Extend: the visibility, or undefined for the queue's. */
+  /** Nack: the delay. Extend: the visibility. Undefined: as the queue says. */
   readonly timeMs: number | undefined;
+  /** Of a nack. */
+  readonly reason?: string | undefined;
 }
+
+export type SettleHow = Omit<SettleManner, 'queue'>;
 
 /** Who wants to know about one receipt. */
 export interface SettleWaiter {
@@ -65,6 +69,7 @@ export class SettleCall extends Call {
       this.manner.kind === manner.kind &&
       this.manner.queue === manner.queue &&
       this.manner.timeMs === manner.timeMs &&
+      this.manner.reason === manner.reason &&
       this.#receipts.length < receiptsMax
     );
   }
@@ -79,11 +84,11 @@ export class SettleCall extends Call {
   }
 
   write(writer: ByteWriter): void {
-    const { kind, queue, timeMs } = this.manner;
+    const { kind, queue, timeMs, reason } = this.manner;
     const fields = { sequence: this.sequence, queue, receipts: this.#receipts };
     writer.ensure(this.bytes);
     if (kind === 'ack') writeAck(writer, this.id, fields);
-    else if (kind === 'nack') writeNack(writer, this.id, { ...fields, delayMs: timeMs });
+    else if (kind === 'nack') writeNack(writer, this.id, { ...fields, delayMs: timeMs, reason });
     else if (kind === 'release') writeRelease(writer, this.id, fields);
     else writeExtend(writer, this.id, { ...fields, visibilityMs: timeMs });
   }

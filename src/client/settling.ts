@@ -9,7 +9,7 @@ import { badField, checkQueue } from './checks.ts';
 import type { Connection } from './connection.ts';
 import { Delivery } from './delivery.ts';
 import type { Outcome, Settleable } from './options.ts';
-import type { SettleKind, SettleWaiter } from './settle-call.ts';
+import type { SettleHow, SettleWaiter } from './settle-call.ts';
 
 export interface Target {
   readonly queue: string;
@@ -46,9 +46,8 @@ export function targetsOf(
 
 export function settleOne(
   connection: Connection,
-  kind: SettleKind,
+  how: SettleHow,
   { queue, receipt }: Target,
-  timeMs: number | undefined,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const waiter = {
@@ -58,15 +57,14 @@ export function settleOne(
       },
       refused: reject,
     };
-    connection.gathering.settle({ kind, queue, timeMs }, receipt, waiter);
+    connection.gathering.settle({ ...how, queue }, receipt, waiter);
   });
 }
 
 export function settleAll(
   connection: Connection,
-  kind: SettleKind,
+  how: SettleHow,
   targets: readonly Target[],
-  timeMs: number | undefined,
 ): Promise<Outcome[]> {
   return new Promise((resolve, reject) => {
     const outcomes = new Array<Outcome>(targets.length);
@@ -81,7 +79,7 @@ export function settleAll(
     };
     if (left === 0) resolve(outcomes);
     for (const [slot, { queue, receipt }] of targets.entries()) {
-      connection.gathering.settle({ kind, queue, timeMs }, receipt, waiter, slot);
+      connection.gathering.settle({ ...how, queue }, receipt, waiter, slot);
     }
   });
 }

@@ -133,7 +133,9 @@ function parseSettle(walker: Walker, request: Request, operation: number): void 
   walker.due('receipts');
   parseReceipts(walker, request.receipts, request.batchMessagesMax);
   if (operation === REQUEST.nack) {
-    request.delayMs = givenUint(walker, 'delayMs', limits.delayMsMax);
+    request.hasDelay = walker.given();
+    if (request.hasDelay) request.delayMs = walker.uint('delayMs', limits.delayMsMax);
+    if (walker.given()) request.reason = walker.string('reason', limits.failureTextBytesMax);
   } else if (operation === REQUEST.extend) parseVisibility(walker, request);
 }
 

@@ -53,6 +53,30 @@ export const settingRows: Readonly<Record<SettingName, SettingRow>> = {
     takes: word('dead', 'discard'),
     about: 'what becomes of it then: dead (default) or discard',
   },
+  backoff: {
+    code: 5,
+    flag: '--backoff <how>',
+    takes: word('fixed', 'linear', 'exponential'),
+    about: 'how the wait after a failure grows: fixed (default), linear or exponential',
+  },
+  backoffMs: {
+    code: 6,
+    flag: '--backoff-ms <ms>',
+    takes: whole(1, limits.delayMsMax),
+    about: 'how long a message waits after its first failure; default: not at all',
+  },
+  backoffMsMax: {
+    code: 7,
+    flag: '--backoff-max <ms>',
+    takes: whole(1, limits.delayMsMax),
+    about: 'the longest such wait; default: ten years',
+  },
+  deadQueue: {
+    code: 8,
+    flag: '--dead-queue <queue>',
+    takes: { kind: 'queue' },
+    about: 'where a message goes that failed too often; default: it stays, dead',
+  },
 };
 
 export const settingNames = Object.keys(settingRows) as readonly SettingName[];

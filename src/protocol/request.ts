@@ -32,6 +32,9 @@ export class Request {
   /** Produce. */
   durability = 0;
   delayMs = 0;
+  /** Of a nack: whether it names a delay, and why it is one. */
+  hasDelay = false;
+  reason = '';
   priority = 0;
   readonly messages = new MessagesScratch();
 
@@ -87,6 +90,8 @@ export class Request {
     if (this.queues.length > 0) this.queues.length = 0;
     this.durability = 0;
     this.delayMs = 0;
+    this.hasDelay = false;
+    this.reason = '';
     this.priority = 0;
     this.messages.count = 0;
     this.receipts.count = 0;

@@ -137,14 +137,17 @@ export function writeAck(writer: ByteWriter, id: number, fields: SettleFields): 
   writer.endFrame(beginSettle(writer, REQUEST.ack, id, fields, 5));
 }
 
-/** The messages come again, counted as failed, not before `delayMs`. */
+/**
+ * The messages come again, counted as failed, not before `delayMs`; undefined: as the queue says.
+ */
 export function writeNack(
   writer: ByteWriter,
   id: number,
-  fields: SettleFields & { delayMs?: number | undefined },
+  fields: SettleFields & { delayMs?: number | undefined; reason?: string | undefined },
 ): void {
-  const start = beginSettle(writer, REQUEST.nack, id, fields, 6);
-  writer.uint(fields.delayMs ?? 0);
+  const start = beginSettle(writer, REQUEST.nack, id, fields, 7);
+  writer.uintOrNil(fields.delayMs);
+  writer.stringOrNil(fields.reason);
   writer.endFrame(start);
 }
 

@@ -82,6 +82,24 @@ export class Chunk {
     return index;
   }
 
+  /** Whether the message that stood here is gone, and was this one. */
+  wasAt(index: number, id: number): boolean {
+    return index < this.count && this.states[index] === GONE && this.idAt(index) === id;
+  }
+
+  /** The message that stood here is back, ready, without a row. */
+  refill(index: number, position: number, length: number): void {
+    assert(this.states[index] === GONE, 'only a place that is left is taken again');
+    this.positions[index] = position;
+    this.lengths[index] = length;
+    this.rows[index] = 0;
+    this.states[index] = READY;
+    this.live += 1;
+    this.ready += 1;
+    if (index < this.readyFrom) this.readyFrom = index;
+    if (position < this.positionMin) this.positionMin = position;
+  }
+
   idAt(index: number): number {
     return this.baseId + this.idDeltas[index]!;
   }

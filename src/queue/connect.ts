@@ -29,9 +29,10 @@ export type Held = ReadonlyMap<string, ReadonlyMap<number, number>>;
  * Gives back what the client does not hold of the session's leases, not counted as a failure: one
  * slice. Returns whether there is more to do.
  */
-export function resumeSession(state: State, session: Session, held: Held): boolean {
+export function resumeSession(state: State, session: Session, held: Held, nowMs: number): boolean {
   const { leases } = state;
-  return returnLeases(state, session, RETURNED_RELEASED, limits.sliceMessagesMax, (row) => {
+  const end = { reason: RETURNED_RELEASED, nowMs } as const;
+  return returnLeases(state, session, end, limits.sliceMessagesMax, (row) => {
     const queue = state.queuesByNumber.get(leases.queues[row]!);
     return held.get(queue?.name ?? '')?.get(leases.ids[row]!) === leases.tokens[row];
   });
@@ -46,8 +47,9 @@ export function disconnectSession(state: State, session: Session, nowMs: number)
  * Gives back a slice of what it holds, not counted as a failure, and forgets it when that was all.
  * Returns whether there is more to do.
  */
-export function endSession(state: State, session: Session): boolean {
-  if (returnLeases(state, session, RETURNED_RELEASED, limits.sliceMessagesMax)) return true;
+export function endSession(state: State, session: Session, nowMs: number): boolean {
+  const end = { reason: RETURNED_RELEASED, nowMs } as const;
+  if (returnLeases(state, session, end, limits.sliceMessagesMax)) return true;
   state.journal.sessionEnded(session);
   state.sessions.end(session);
   return false;

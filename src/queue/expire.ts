@@ -5,14 +5,9 @@
  */
 import { limits } from '../limits.ts';
 import { DELAYED, GONE } from './chunk.ts';
-import { comeBack, writeReturned } from './come-back.ts';
+import { comeBack, type End, writeReturned } from './come-back.ts';
 import { giveUp } from './deliver.ts';
-import {
-  RETURNED_EXPIRED,
-  type RETURNED_RELEASED,
-  RETURNED_SESSION_LOST,
-  type ReturnedReason,
-} from './journal.ts';
+import { RETURNED_EXPIRED, RETURNED_SESSION_LOST } from './journal.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
@@ -50,7 +45,7 @@ export function nextDueMs(state: State): number {
 function expireRows(state: State, nowMs: number): boolean {
   const { deadlines, queues, ids } = state.leases;
   const { returned } = state;
-  let current: Queue | undefined;
+  const end: End = { reason: RETURNED_EXPIRED, nowMs };
   for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
     if (deadlines.firstMs > nowMs) break;
     const row = deadlines.first;
@@ -61,16 +56,10 @@ function expireRows(state: State, nowMs: number): boolean {
       ripen(state, queue, foundLane!, foundChunk!, foundIndex);
       continue;
     }
-    if (queue !== current) writeAll(state, current, RETURNED_EXPIRED);
-    current = queue;
-    comeBack(state, queue, RETURNED_EXPIRED, 0, returned);
+    comeBack(state, queue, end, returned);
   }
-  writeAll(state, current, RETURNED_EXPIRED);
+  writeReturned(state, returned);
   return deadlines.firstMs <= nowMs;
-}
-
-function writeAll(state: State, queue: Queue | undefined, reason: ReturnedReason): void {
-  if (queue !== undefined) writeReturned(state, queue, reason, 0, state.returned);
 }
 
 function giveUpWaiting(state: State, nowMs: number): boolean {
@@ -92,7 +81,7 @@ function loseSessions(state: State, nowMs: number): boolean {
     const countMax = room;
     // A session without leases is work too.
     room -= lost.leaseCount + 1;
-    returnLeases(state, lost, RETURNED_SESSION_LOST, countMax);
+    returnLeases(state, lost, { reason: RETURNED_SESSION_LOST, nowMs }, countMax);
     if (lost.leaseCount > 0) return true;
     sessions.becomeIdle(lost);
   }
@@ -114,18 +103,17 @@ function forgetSessions(state: State, nowMs: number): boolean {
 }
 
 /**
- * Gives back up to `countMax` leases of a session, but for those that `keeps` wants to keep. A
- * record is about one queue and one slice. Returns whether some may be left to look at.
+ * Gives back up to `countMax` leases of a session, but for those that `keeps` wants to keep.
+ * Returns whether some may be left to look at.
  */
 export function returnLeases(
   state: State,
   session: Session,
-  reason: typeof RETURNED_RELEASED | typeof RETURNED_SESSION_LOST,
+  end: End,
   countMax: number,
   keeps: (row: number) => boolean = () => false,
 ): boolean {
   const { leases } = state;
-  let current: Queue | undefined;
   let row = session.firstRow;
   let done = 0;
   while (row !== 0 && done < countMax) {
@@ -137,15 +125,11 @@ export function returnLeases(
       endLease(state, row);
     } else if (!keeps(row)) {
       done += 1;
-      if (queue !== current || state.returned.count === limits.sliceMessagesMax) {
-        writeAll(state, current, reason);
-      }
-      current = queue;
-      comeBack(state, queue, reason, 0, state.returned);
+      comeBack(state, queue, end, state.returned);
     }
     row = next;
   }
-  writeAll(state, current, reason);
+  writeReturned(state, state.returned);
   return row !== 0;
 }
 

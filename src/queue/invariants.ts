@@ -10,14 +10,18 @@ import type { State } from './state.ts';
 
 export function checkInvariants(state: State): void {
   let rows = 0;
+  let failures = 0;
   for (const [number, queue] of state.queuesByNumber) {
     assert(queue.number === number, 'a queue stands under its number');
     assert(state.queuesByName.get(queue.name) === queue, 'a queue stands under its name');
     rows += checkQueue(state, queue);
+    failures += countFailures(state, queue.lanes);
   }
+  failures += countFailures(state, state.retired);
   for (const lane of state.retired) {
     for (const chunk of lane.chunks) rows += countRows(chunk);
   }
+  assert(state.leases.failures.size === failures, 'each failure belongs to a message');
   assert(state.leases.size === rows, `${state.leases.size} rows, ${rows} reached`);
   checkSessions(state);
   checkLines(state);
@@ -101,6 +105,21 @@ function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
     leases.sessions[row] === 0 || status === IN_FLIGHT,
     'only what is in flight has a session',
   );
+}
+
+function countFailures({ leases }: State, lanes: readonly Lane[]): number {
+  let count = 0;
+  for (const { chunks } of lanes) {
+    for (const { count: entries, states, rows } of chunks) {
+      for (let index = 0; index < entries; index += 1) {
+        if (states[index] === GONE || rows[index] === 0) continue;
+        const kept = leases.failures.of(leases.histories[rows[index]!]!).length;
+        assert(kept <= leases.deliveryCounts[rows[index]!]!, 'nothing fails undelivered');
+        count += kept;
+      }
+    }
+  }
+  return count;
 }
 
 function countRows(chunk: Chunk): number {

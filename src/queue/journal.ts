@@ -30,6 +30,19 @@ export type ReturnedReason =
   | typeof RETURNED_EXPIRED
   | typeof RETURNED_SESSION_LOST;
 
+/** How deliveries of some messages of one queue ended without an ack. */
+export interface Return {
+  readonly reason: ReturnedReason;
+  /** Broker time. */
+  readonly atMs: number;
+  /** Not delivered again before; 0: ready at once. */
+  readonly dueMs: number;
+  /** The name of the client that had them; empty for detached leases. */
+  readonly consumer: string;
+  /** What the consumer said about it. */
+  readonly text: string;
+}
+
 /** The messages of one slice of a produce frame, in place in the frame's bytes. */
 export interface MessageSlice {
   readonly buffer: Uint8Array;
@@ -63,10 +76,11 @@ export interface Journal {
   /** Tokens count up from `firstToken` in the order of the IDs. Session 0: detached. */
   delivered(queue: Queue, session: number, firstToken: number, dueMs: number, ids: IdList): void;
   settled(queue: Queue, reason: SettledReason, ids: IdList): void;
-  /** `dueMs` 0: ready at once. */
-  returned(queue: Queue, reason: ReturnedReason, dueMs: number, ids: IdList): void;
+  returned(queue: Queue, how: Return, ids: IdList): void;
   /** What would have come back failed once too often. */
-  died(queue: Queue, reason: ReturnedReason, ids: IdList): void;
+  died(queue: Queue, how: Return, ids: IdList): void;
+  /** So did this, and is ready in another queue now; without `how` an operator moved it. */
+  moved(from: Queue, to: Queue, how: Return | undefined, ids: IdList): void;
   /** Dead messages are ready again, as if they had never failed. */
   redriven(queue: Queue, ids: IdList): void;
   extended(queue: Queue, dueMs: number, ids: IdList): void;

@@ -35,8 +35,11 @@ export class Lane {
     const at = this.chunkOf(id);
     const chunk = this.chunks[at];
     const next = this.chunks[at + 1];
-    if (chunk !== undefined && id < chunk.lastId) this.split(at, id);
-    if (chunk?.takes(id, producedMs) && id > chunk.lastId) {
+    const index = chunk?.search(id) ?? 0;
+    const wasThere = chunk?.wasAt(index, id) === true;
+    if (chunk !== undefined && !wasThere && id < chunk.lastId) this.split(at, id);
+    if (wasThere) chunk.refill(index, position, length);
+    else if (chunk?.takes(id, producedMs) && id > chunk.lastId) {
       chunk.push(id, producedMs, position, length);
     } else {
       assert(next === undefined || id < next.baseId, 'chunks must not overlap');

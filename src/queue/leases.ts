@@ -7,10 +7,12 @@
 import assert from 'node:assert';
 import { grown } from './chunk.ts';
 import { Deadlines } from './deadlines.ts';
+import { Failures } from './failures.ts';
 
 export class Leases {
   /** When a row's lease or delay ends. */
   readonly deadlines = new Deadlines();
+  readonly failures = new Failures();
 
   ids = new Float64Array(16);
   tokens = new Float64Array(16);
@@ -19,6 +21,8 @@ export class Leases {
   priorities = new Uint8Array(16);
   deliveryCounts = new Uint32Array(16);
   failureCounts = new Uint32Array(16);
+  /** The list of its failures, 0 for none. */
+  histories = new Uint32Array(16);
   /** The session's number while leased to one, else 0. */
   sessions = new Uint32Array(16);
   /** The rows of one session, as a doubly linked list; `nexts` also links the free rows. */
@@ -42,6 +46,7 @@ export class Leases {
     this.priorities[row] = priority;
     this.deliveryCounts[row] = 0;
     this.failureCounts[row] = 0;
+    this.histories[row] = 0;
     this.sessions[row] = 0;
     this.used += 1;
     return row;
@@ -51,6 +56,7 @@ export class Leases {
   remove(row: number): void {
     assert(this.sessions[row] === 0 && !this.deadlines.has(row), 'a row that is freed is in use');
     this.ids[row] = 0;
+    if (this.histories[row] !== 0) this.failures.remove(this.histories[row]!);
     this.nexts[row] = this.firstFree;
     this.firstFree = row;
     this.used -= 1;
@@ -94,6 +100,7 @@ export class Leases {
     this.priorities = grown(this.priorities, new Uint8Array(length));
     this.deliveryCounts = grown(this.deliveryCounts, new Uint32Array(length));
     this.failureCounts = grown(this.failureCounts, new Uint32Array(length));
+    this.histories = grown(this.histories, new Uint32Array(length));
     this.sessions = grown(this.sessions, new Uint32Array(length));
     this.previouses = grown(this.previouses, new Uint32Array(length));
     this.nexts = grown(this.nexts, new Uint32Array(length));

@@ -16,9 +16,17 @@ export interface QueueSettings {
   failuresMax?: number | undefined;
   /** What becomes of it then; undefined: it is dead, in its own queue. */
   whenFailed?: WhenFailed | undefined;
+  /** Where it goes then. */
+  deadQueue?: string | undefined;
+  /** How long a message that failed waits; undefined: not at all. */
+  backoffMs?: number | undefined;
+  /** How that grows with each failure; undefined: it is fixed. */
+  backoff?: BackOff | undefined;
+  backoffMsMax?: number | undefined;
 }
 
 export type WhenFailed = 'dead' | 'discard';
+export type BackOff = 'fixed' | 'linear' | 'exponential';
 
 export type Paused = 'none' | 'produce' | 'receive' | 'both';
 
@@ -36,6 +44,8 @@ export interface QueueCounters {
   died: number;
   discarded: number;
   redriven: number;
+  /** To another queue. */
+  moved: number;
 }
 
 export class Queue {
@@ -75,6 +85,7 @@ export class Queue {
     died: 0,
     discarded: 0,
     redriven: 0,
+    moved: 0,
   };
 
   /** What `locate` found. */

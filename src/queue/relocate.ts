@@ -3,6 +3,7 @@
  * what there is to copy of each, and that a copy took its place.
  */
 import { type Chunk, GONE, type MessageState } from './chunk.ts';
+import type { Failure } from './failures.ts';
 import type { IdList } from './id-list.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
@@ -25,6 +26,12 @@ export interface MessageSnapshot {
   token: number;
   /** While in flight or delayed: until when. */
   dueMs: number;
+  /** The last ones, the oldest first. */
+  failures: readonly Failure[];
+}
+
+function queuesOf(state: State): Queue[] {
+  return [...state.queuesByNumber.values()].reverse();
 }
 
 /** Fills `snapshot` with the located message. */
@@ -43,6 +50,7 @@ export function snapshotLocated(state: State, queue: Queue, snapshot: MessageSna
   snapshot.session = row === 0 ? 0 : leases.sessions[row]!;
   snapshot.token = row === 0 ? 0 : leases.tokens[row]!;
   snapshot.dueMs = row !== 0 && leases.deadlines.has(row) ? leases.deadlines.dueMsOf(row) : 0;
+  snapshot.failures = leases.failures.of(row === 0 ? 0 : leases.histories[row]!);
 }
 
 /**
@@ -50,14 +58,24 @@ export function snapshotLocated(state: State, queue: Queue, snapshot: MessageSna
  * messages come and go.
  */
 export class Survey {
+  private readonly state: State;
   private readonly boundary: number;
-  private readonly queues: Queue[];
+  private queues: Queue[];
+  /** A message that it looks for may be in a queue now that it has left behind. */
+  private isMissingSome = false;
   private priority = Number.POSITIVE_INFINITY;
   private nextId = 0;
 
   constructor(state: State, boundary: number) {
+    this.state = state;
     this.boundary = boundary;
-    this.queues = [...state.queuesByNumber.values()].reverse();
+    this.queues = queuesOf(state);
+    state.surveys.add(this);
+  }
+
+  /** Told of each message that changes its queue meanwhile. */
+  transferred(position: number): void {
+    if (position < this.boundary) this.isMissingSome = true;
   }
 
   /**
@@ -67,14 +85,23 @@ export class Survey {
    */
   next(ids: IdList, bytesMax: number): Queue | undefined {
     ids.clear();
+    if (this.queues.length === 0 && this.isMissingSome) this.beginAnew();
     const queue = this.queues[this.queues.length - 1];
-    if (queue === undefined) return undefined;
+    if (queue === undefined) {
+      this.state.surveys.delete(this);
+      return undefined;
+    }
     if (this.walk(queue, ids, bytesMax)) {
       this.queues.pop();
       this.priority = Number.POSITIVE_INFINITY;
       this.nextId = 0;
     }
     return queue;
+  }
+
+  private beginAnew(): void {
+    this.queues = queuesOf(this.state);
+    this.isMissingSome = false;
   }
 
   /** Returns whether the queue is done. */

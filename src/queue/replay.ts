@@ -9,16 +9,18 @@ import type { AnswerPart, RememberedAnswer } from './answers.ts';
 import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import { freeRetired } from './expire.ts';
 import type { IdList } from './id-list.ts';
-import { type MessageSlice, RETURNED_RELEASED, type ReturnedReason } from './journal.ts';
+import { type MessageSlice, RETURNED_RELEASED, type Return } from './journal.ts';
 import { admitSlice } from './produce.ts';
 import { forgetQueue, retireLanes } from './purge.ts';
 import { type Paused, Queue, type QueueSettings } from './queue.ts';
 import type { MessageSnapshot } from './relocate.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
+import { transfer } from './transfer.ts';
 import {
   delay,
   die,
+  fail,
   giveBack,
   lease,
   loseBody,
@@ -26,6 +28,15 @@ import {
   revive,
   ripen,
 } from './transitions.ts';
+
+/** Nothing to remember of it. */
+const released: Return = {
+  reason: RETURNED_RELEASED,
+  atMs: 0,
+  dueMs: 0,
+  consumer: '',
+  text: '',
+};
 
 export interface QueueFact {
   readonly number: number;
@@ -104,26 +115,34 @@ export function replaySettled(state: State, queueNumber: number, ids: IdList): v
   });
 }
 
-export function replayReturned(
-  state: State,
-  queueNumber: number,
-  reason: ReturnedReason,
-  dueMs: number,
-  ids: IdList,
-): void {
-  const failed = reason !== RETURNED_RELEASED;
+export function replayReturned(state: State, queueNumber: number, how: Return, ids: IdList): void {
   forEachKnown(state, queueNumber, ids, (queue) => {
     const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
     assert(chunk!.states[index] === IN_FLIGHT, 'what comes back was in flight');
-    giveBack(state, queue, lane!, chunk!, index, dueMs, failed);
+    giveBack(state, queue, lane!, chunk!, index, how);
   });
 }
 
-export function replayDied(state: State, queueNumber: number, ids: IdList): void {
+export function replayDied(state: State, queueNumber: number, how: Return, ids: IdList): void {
   forEachKnown(state, queueNumber, ids, (queue) => {
     const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
     assert(chunk!.states[index] === IN_FLIGHT, 'what dies was in flight');
-    die(state, queue, lane!, chunk!, index);
+    die(state, queue, lane!, chunk!, index, how);
+  });
+}
+
+/** `how` undefined: not by a failure. */
+export function replayMoved(
+  state: State,
+  fromNumber: number,
+  toNumber: number,
+  how: Return | undefined,
+  ids: IdList,
+): void {
+  forEachKnown(state, fromNumber, ids, (from) => {
+    const to = queueNumbered(state, toNumber);
+    if (how !== undefined) fail(state, from.foundChunk!.rows[from.foundIndex]!, how);
+    transfer(state, from, to);
   });
 }
 
@@ -249,6 +268,7 @@ function catchUp(state: State, queue: Queue, copy: MessageSnapshot): void {
   if (status === READY && (isElsewhere || copy.deliveryCount > countOf(state, row))) {
     restoreCounts(state, queue, copy);
   } else if (status === IN_FLIGHT) {
+    restoreHistory(state, row, copy);
     leases.deliveryCounts[row] = copy.deliveryCount;
     leases.failureCounts[row] = copy.failureCount;
   }
@@ -267,13 +287,20 @@ function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void 
   }
   const session = copy.session === 0 ? undefined : sessionNumbered(state, copy.session);
   const row = lease(state, queue, lane!, chunk!, index, session, copy.token, copy.dueMs);
-  if (copy.state === DEAD) die(state, queue, lane!, chunk!, index);
-  else if (copy.state !== IN_FLIGHT) {
-    const dueMs = copy.state === DELAYED ? copy.dueMs : 0;
-    giveBack(state, queue, lane!, chunk!, index, dueMs, false);
-  }
+  const how = copy.state === DELAYED ? { ...released, dueMs: copy.dueMs } : released;
+  if (copy.state === DEAD) die(state, queue, lane!, chunk!, index, how);
+  else if (copy.state !== IN_FLIGHT) giveBack(state, queue, lane!, chunk!, index, how);
+  restoreHistory(state, row, copy);
   state.leases.deliveryCounts[row] = copy.deliveryCount;
   state.leases.failureCounts[row] = copy.failureCount;
+}
+
+function restoreHistory({ leases }: State, row: number, { failures }: MessageSnapshot): void {
+  leases.failures.remove(leases.histories[row]!);
+  leases.histories[row] = 0;
+  for (const failure of failures) {
+    leases.histories[row] = leases.failures.add(leases.histories[row]!, failure);
+  }
 }
 
 function mayBeLeased(state: number): boolean {

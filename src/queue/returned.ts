@@ -1,22 +1,22 @@
 /**
- * IDs of messages of one queue whose deliveries ended without an ack, for one reason, until they
- * are written down.
+ * IDs of messages of one queue whose deliveries ended without an ack in the same way, until they
+ * are written down by one record.
  */
 import { limits } from '../limits.ts';
 import { IdList } from './id-list.ts';
+import { RETURNED_RELEASED, type Return, type ReturnedReason } from './journal.ts';
+import type { Queue } from './queue.ts';
 
-export class Returned {
-  /** Those that may be delivered again. */
-  readonly back = new IdList(limits.sliceMessagesMax);
-  /** Those that failed once too often. */
-  readonly failed = new IdList(limits.sliceMessagesMax);
+/** What became of them: `moved` to the dead-letter queue. */
+export type Outcome = 'back' | 'dead' | 'discarded' | 'moved';
 
-  get count(): number {
-    return this.back.count + this.failed.count;
-  }
-
-  clear(): void {
-    this.back.clear();
-    this.failed.clear();
-  }
+export class Returned implements Return {
+  readonly ids = new IdList(limits.sliceMessagesMax);
+  queue: Queue | undefined;
+  outcome: Outcome = 'back';
+  reason: ReturnedReason = RETURNED_RELEASED;
+  atMs = 0;
+  dueMs = 0;
+  consumer = '';
+  text = '';
 }

@@ -6,14 +6,8 @@
 
 import type { RefusedReceipt } from './answers.ts';
 import { IN_FLIGHT } from './chunk.ts';
-import { comeBack, writeReturned } from './come-back.ts';
-import {
-  RETURNED_EXPIRED,
-  RETURNED_NACKED,
-  RETURNED_RELEASED,
-  type ReturnedReason,
-  SETTLED_ACKED,
-} from './journal.ts';
+import { comeBack, type End, writeReturned } from './come-back.ts';
+import { RETURNED_EXPIRED, RETURNED_NACKED, RETURNED_RELEASED, SETTLED_ACKED } from './journal.ts';
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
@@ -48,17 +42,16 @@ export function ack(
   return refused;
 }
 
-/** Gives back as a failure. `delayMs` 0: ready at once. */
+/** Gives back as a failure, for what the consumer says. `delayMs` undefined: as the queue says. */
 export function nack(
   state: State,
   queue: Queue | undefined,
   session: Session | undefined,
   receipts: Receipts,
-  delayMs: number,
+  why: { readonly delayMs?: number | undefined; readonly text?: string | undefined },
   nowMs: number,
 ): Refused {
-  const dueMs = delayMs === 0 ? 0 : nowMs + delayMs;
-  return comeBackAll(state, queue, session, receipts, RETURNED_NACKED, dueMs, nowMs);
+  return comeBackAll(state, queue, session, receipts, { ...why, reason: RETURNED_NACKED, nowMs });
 }
 
 /** Gives back without counting a failure. */
@@ -69,7 +62,7 @@ export function release(
   receipts: Receipts,
   nowMs: number,
 ): Refused {
-  return comeBackAll(state, queue, session, receipts, RETURNED_RELEASED, 0, nowMs);
+  return comeBackAll(state, queue, session, receipts, { reason: RETURNED_RELEASED, nowMs });
 }
 
 /** Lets leases end `visibilityMs` from now; 0 takes the queue's. */
@@ -98,15 +91,13 @@ function comeBackAll(
   queue: Queue | undefined,
   session: Session | undefined,
   receipts: Receipts,
-  reason: ReturnedReason,
-  dueMs: number,
-  nowMs: number,
+  end: End,
 ): Refused {
   const { returned } = state;
-  const refused = forEachValid(state, queue, session, receipts, nowMs, (valid) => {
-    comeBack(state, valid, reason, dueMs, returned);
+  const refused = forEachValid(state, queue, session, receipts, end.nowMs, (valid) => {
+    comeBack(state, valid, end, returned);
   });
-  if (queue !== undefined) writeReturned(state, queue, reason, dueMs, returned);
+  writeReturned(state, returned);
   return refused;
 }
 
@@ -138,7 +129,7 @@ function forEachValid(
       endIfLapsed(state, queue, nowMs);
     }
   }
-  if (queue !== undefined) writeReturned(state, queue, RETURNED_EXPIRED, 0, state.lapsed);
+  writeReturned(state, state.lapsed);
   return refused;
 }
 
@@ -150,7 +141,7 @@ function endIfLapsed(state: State, queue: Queue, nowMs: number): void {
   const { foundChunk, foundIndex } = queue;
   if (foundChunk!.states[foundIndex] !== IN_FLIGHT) return;
   if (state.leases.deadlines.dueMsOf(foundChunk!.rows[foundIndex]!) > nowMs) return;
-  comeBack(state, queue, RETURNED_EXPIRED, 0, state.lapsed);
+  comeBack(state, queue, { reason: RETURNED_EXPIRED, nowMs }, state.lapsed);
 }
 
 /** Whether a token is that of the lease in force on the located message, for that session. */

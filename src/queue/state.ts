@@ -11,6 +11,7 @@ import type { Bodies, Journal, Outlet } from './journal.ts';
 import type { Lane } from './lane.ts';
 import { Leases } from './leases.ts';
 import { Queue } from './queue.ts';
+import type { Survey } from './relocate.ts';
 import { Returned } from './returned.ts';
 import { Sessions } from './sessions.ts';
 import { Takers } from './takers.ts';
@@ -42,6 +43,8 @@ export class State {
   nextToken = 0;
   /** Queues in which something may have become possible since the last dispatch. */
   readonly changed = new Set<Queue>();
+  /** Walks over all messages that are under way. */
+  readonly surveys = new Set<Survey>();
   /** Lanes of purged queues, whose memory is freed bit by bit. */
   readonly retired: Lane[] = [];
 

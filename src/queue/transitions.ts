@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert';
 import { type Chunk, DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { RETURNED_RELEASED, type Return } from './journal.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
@@ -72,8 +73,8 @@ export function lease(
 }
 
 /**
- * A leased or delayed message is ready again, or delayed until `dueMs` where that is not 0; one
- * whose bytes rotted meanwhile is out of reach.
+ * A leased or delayed message is ready again, or delayed where there is a time for it; one whose
+ * bytes rotted meanwhile is out of reach.
  */
 export function giveBack(
   state: State,
@@ -81,23 +82,29 @@ export function giveBack(
   lane: Lane,
   chunk: Chunk,
   index: number,
-  dueMs: number,
-  failed: boolean,
+  how: Return,
 ): void {
-  endDelivery(state, queue, chunk, index, failed);
+  endDelivery(state, queue, chunk, index, how);
   if (chunk.lengths[index] === 0) {
     setUnreadable(queue, lane, chunk, index);
     return;
   }
   queue.ready += 1;
   lane.setState(chunk, index, READY);
-  if (dueMs > 0) delay(state, queue, lane, chunk, index, dueMs);
+  if (how.dueMs > 0) delay(state, queue, lane, chunk, index, how.dueMs);
   else state.changed.add(queue);
 }
 
 /** A leased message failed once too often; one whose bytes rotted meanwhile is out of reach. */
-export function die(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
-  endDelivery(state, queue, chunk, index, true);
+export function die(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+  how: Return,
+): void {
+  endDelivery(state, queue, chunk, index, how);
   if (chunk.lengths[index] === 0) {
     setUnreadable(queue, lane, chunk, index);
     return;
@@ -194,21 +201,21 @@ export function endLease(state: State, row: number): void {
   session.leaseCount -= 1;
 }
 
-function endDelivery(
-  state: State,
-  queue: Queue,
-  chunk: Chunk,
-  index: number,
-  failed: boolean,
-): void {
-  const { leases } = state;
+function endDelivery(state: State, queue: Queue, chunk: Chunk, index: number, how: Return): void {
   const row = chunk.rows[index]!;
   leaveState(queue, chunk, index);
   endLease(state, row);
-  if (failed) leases.failureCounts[row] = leases.failureCounts[row]! + 1;
+  if (how.reason !== RETURNED_RELEASED) fail(state, row, how);
 }
 
-function leaveState(queue: Queue, chunk: Chunk, index: number): void {
+/** The message of a row failed once more. */
+export function fail({ leases }: State, row: number, how: Return): void {
+  leases.failureCounts[row] = leases.failureCounts[row]! + 1;
+  leases.histories[row] = leases.failures.add(leases.histories[row]!, how);
+}
+
+/** What a queue counts of a state that a message leaves. */
+export function leaveState(queue: Queue, chunk: Chunk, index: number): void {
   const before = chunk.states[index];
   if (before === READY) queue.ready -= 1;
   else if (before === IN_FLIGHT) queue.inFlight -= 1;

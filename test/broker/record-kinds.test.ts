@@ -66,6 +66,15 @@ const copy = {
   session,
   token: tokens + 1,
   dueMs,
+  failures: [{ atMs: nowMs, reason: RETURNED_EXPIRED, consumer: 'demo', text: '' }],
+} as const;
+
+const how = {
+  reason: RETURNED_NACKED,
+  atMs: nowMs,
+  dueMs: 0,
+  consumer: 'demo',
+  text: 'no such address',
 } as const;
 
 /** What the examples tell, but for the first of them. */
@@ -97,7 +106,7 @@ const facts: readonly Told[] = [
   { kind: 'answered', session, part: { ...answer, sequence: 1, refused: undefined } },
   { kind: 'delivered', number, session, firstToken: tokens, dueMs, ids },
   { kind: 'extended', number, dueMs: dueMs + 60_000, ids: [ids[0]!] },
-  { kind: 'returned', number, reason: RETURNED_NACKED, dueMs: 0, ids: [ids[2]!] },
+  { kind: 'returned', number, how, ids: [ids[2]!] },
   { kind: 'settled', number, reason: SETTLED_ACKED, ids: [ids[0]!] },
   {
     kind: 'restored',
@@ -106,8 +115,9 @@ const facts: readonly Told[] = [
     answer: { ...answer, runs: undefined, refused: undefined, position: 0 },
   },
   { kind: 'copied', number, copy, bytes: bytes.subarray(4, 8) },
-  { kind: 'died', number, reason: RETURNED_NACKED, ids: [ids[1]!] },
+  { kind: 'died', number, how, ids: [ids[1]!] },
   { kind: 'redriven', number, ids: [ids[1]!] },
+  { kind: 'moved', number, to: 2, how, ids: [ids[0]!] },
   { kind: 'unreadable', number, ids: [ids[2]!] },
   { kind: 'purged', number, lastId: ids[2]! },
   { kind: 'sessionEnded', session },
@@ -139,7 +149,7 @@ test('the codes', () => {
     ['code', ...REFUSED_CODES.map((name, code) => `${code} \`${name}\``)],
     ['reason of `settled`', `${SETTLED_ACKED} acked`, `${SETTLED_DISCARDED} discarded`],
     [
-      'reason of `returned`',
+      'reason of a failure',
       `${RETURNED_NACKED} nacked`,
       `${RETURNED_RELEASED} released`,
       `${RETURNED_EXPIRED} lease ended`,

@@ -12,7 +12,7 @@ import { Repair, type RepairReport } from '../../src/broker/repair.ts';
 import { processRuntime } from '../../src/broker/runtime.ts';
 import { segmentName } from '../../src/log/segment.ts';
 import { Snapshot } from '../../src/log/snapshot.ts';
-import { writeExtend, writeNack } from '../../src/protocol/requests.ts';
+import { writeAck, writeExtend, writeNack } from '../../src/protocol/requests.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import type { State } from '../../src/queue/state.ts';
 import {
@@ -31,6 +31,7 @@ import { SimulatedStorage, systemError } from '../simulation/storage.ts';
 import { seededRandom } from '../support/random.ts';
 import { rejects } from '../support/rejects.ts';
 import { Rig } from './support/rig.ts';
+import type { Wire } from './support/wire.ts';
 
 const test = suite('repair');
 
@@ -117,18 +118,21 @@ function compareMessages(whole: State, now: State, said: readonly Said[], gone: 
   const kept = said.filter(({ batch }) => !gone.has(batch));
   const carried = kept.filter(({ kind }) => kind === 'produced' || kind === 'copied');
   for (const record of carried) {
-    const queue = record.queue as number;
     for (const id of idsOf(record)) {
-      if (!whole.queuesByNumber.get(queue)?.locate(Number(id))) continue;
-      assert.ok(now.queuesByNumber.get(queue)?.locate(Number(id)), `${id} is live and not kept`);
+      if (placesOf(whole, id) > 0)
+        assert.is(placesOf(now, id), 1, `${id} is live and not kept once`);
     }
   }
   for (const record of kept.filter(({ kind }) => kind === 'settled')) {
-    const queue = now.queuesByNumber.get(record.queue as number);
     for (const id of idsOf(record)) {
-      assert.is(queue?.locate(Number(id)) ?? false, false, `${id} is acknowledged and came back`);
+      assert.is(placesOf(now, id), 0, `${id} is acknowledged and came back`);
     }
   }
+}
+
+/** In how many queues a message is. */
+function placesOf(state: State, id: string): number {
+  return [...state.queuesByNumber.values()].filter((queue) => queue.locate(Number(id))).length;
 }
 
 /** Everything but where it stands. */
@@ -224,6 +228,32 @@ for (const [title, imagesOf] of Object.entries(damages)) {
   });
 }
 
+/** One message comes to the dead-letter queue, and back, and there again, where it ends. */
+async function wanders(wire: Wire, life: number): Promise<void> {
+  const settings = { failuresMax: 1, deadQueue: 'letters' };
+  await wire.answer(wire.produce({ queue: 'roads', priority: 9 }, `wanders ${life}`));
+  await wire.answer(wire.administer('queue.configure', { queue: 'roads', settings }));
+  await wire.answer(
+    wire.administer('queue.configure', { queue: 'letters', settings: { failuresMax: 1 } }),
+  );
+  const taken = { visibilityMs: 600_000, detached: false };
+  const take = async (queue: string) => {
+    const { deliveries } = await wire.answer(wire.receive({ queues: [queue], ...taken }));
+    return { queue, receipts: deliveries };
+  };
+  const fail = async (queue: string) => {
+    const receipts = await take(queue);
+    await wire.answer(wire.ask((writer, id) => writeNack(writer, id, receipts)));
+  };
+  await fail('roads');
+  await fail('letters');
+  const back = { queue: 'letters', to: 'roads' };
+  await wire.answer(wire.administer('queue.redrive', back));
+  await fail('roads');
+  const last = await take('letters');
+  if (life > 0) await wire.answer(wire.ask((writer, id) => writeAck(writer, id, last)));
+}
+
 /** One message comes and goes; queue and session come again under their names. */
 async function againAndAgain(): Promise<Files> {
   // One segment: nothing is compacted.
@@ -242,8 +272,9 @@ async function againAndAgain(): Promise<Files> {
       await wire.answer(wire.ask((writer, id) => writeExtend(writer, id, receipts)));
       await wire.answer(wire.ask((writer, id) => writeNack(writer, id, { ...receipts, delayMs })));
     }
-    await wire.answer(wire.administer('queue.redrive', { queue: 'orders' }));
+    await wire.answer(wire.administer('queue.redrive', { queue: 'orders', limit: 1 }));
     await wire.answer(wire.receive(asked));
+    await wanders(wire, life);
     if (life === 1) {
       const answer = await wire.answer(wire.administer('queue.delete', { queue: 'orders' }));
       assert.is(answer.code, undefined);
@@ -261,7 +292,7 @@ test('what is told again follows, whatever of it is lost', async () => {
   const { state: whole } = await stateOf(files);
   const said = await recordsOf(files);
   const all = batchesOf(files);
-  const mended = { released: 0, redriven: 0, deleted: 0 };
+  const mended = { released: 0, redriven: 0, moved: 0, deleted: 0 };
   for (const one of all) {
     for (const gone of [
       [one],
@@ -271,6 +302,7 @@ test('what is told again follows, whatever of it is lost', async () => {
       compareMessages(whole, state, said, new Set(gone.map(({ batch }) => batch)));
       mended.released += report.mended.released;
       mended.redriven += report.mended.redriven;
+      mended.moved += report.mended.moved;
       mended.deleted += report.mended.queuesDeleted.length;
     }
   }

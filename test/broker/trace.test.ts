@@ -47,14 +47,22 @@ function writeCopy(journal: RecordJournal, copied: number, deliveryCount: number
   const writer = new ByteWriter();
   writeMessage(writer, { body: Buffer.from('12345') });
   const bytes = writer.take();
-  const counts = { deliveryCount, failureCount: 1, session: 0, token: 0, dueMs: 0 };
+  const counts = { deliveryCount, failureCount: 1, session: 0, token: 0, dueMs: 0, failures: [] };
   const known = { id: copied, priority: 0, producedMs: 5, length: bytes.length, state: 1 as const };
   journal.copied(queue, { ...known, ...counts }, bytes, 0);
 }
 
+const expired = {
+  reason: RETURNED_EXPIRED,
+  atMs: 0,
+  dueMs: 0,
+  consumer: '',
+  text: '',
+} as const;
+
 function writeEarly(journal: RecordJournal): void {
   journal.delivered(queue, 9, 500, 2000, ids(71, id, 69));
-  journal.returned(queue, RETURNED_EXPIRED, 0, ids(69, id));
+  journal.returned(queue, expired, ids(69, id));
   journal.extended(queue, 3000, ids(71));
 }
 
@@ -112,7 +120,14 @@ test('bytes that are unreadable are told, and not read from a copy', () => {
   const { steps } = traceOf((journal) => {
     journal.queueSet(queue);
     journal.unreadable(queue, ids(71, id));
-    const counts = { deliveryCount: 2, failureCount: 0, session: 0, token: 0, dueMs: 0 };
+    const counts = {
+      deliveryCount: 2,
+      failureCount: 0,
+      session: 0,
+      token: 0,
+      dueMs: 0,
+      failures: [],
+    };
     const copy = { id, priority: 0, producedMs: 5, length: 0, state: 4 as const, ...counts };
     journal.copied(queue, copy, Buffer.alloc(0), 0);
   });

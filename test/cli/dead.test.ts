@@ -92,9 +92,13 @@ test(
       await client.nack(deliveries);
       left -= deliveries.length;
     }
-    assert.is(await client.redrive('orders', ids.slice(0, 1_100)), 1_100);
-    assert.is(await client.redrive('orders'), 1_400);
-    assert.is(await client.redrive('orders'), 0);
+    const some = await client.redrive('orders', { ids: [...ids.slice(0, 1_100), 7_000_000] });
+    assert.equal(some, { redriven: 1_100, refused: [{ id: 7_000_000, code: 'GONE' }] });
+    assert.equal(await client.redrive('orders'), { redriven: 1_400, refused: [] });
+    assert.equal(await client.redrive('orders', { ids: [ids[0]!] }), {
+      redriven: 0,
+      refused: [{ id: ids[0], code: 'NOT_DEAD' }],
+    });
     await client.close();
     await broker.stop();
   }),
@@ -114,7 +118,7 @@ test(
     for (const [settings, field] of wrong) {
       await rejects(client.configureQueue('orders', settings), { code: 'BAD_REQUEST', field });
     }
-    await rejects(client.redrive('orders', [0]), { code: 'BAD_REQUEST', field: 'ids' });
+    await rejects(client.redrive('orders', { ids: [0] }), { code: 'BAD_REQUEST', field: 'ids' });
     await rejects(client.redrive('none'), { code: 'QUEUE_NOT_FOUND' });
     await client.close();
     const ofQueue = ['queues', 'configure', 'orders', '--when-failed', 'x'];

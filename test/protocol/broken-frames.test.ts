@@ -93,9 +93,10 @@ broken('hostile frames are refused fast, without memory', () => {
   const produce = Buffer.concat([messages, array(0x90)]);
   for (const frame of [...many, ten, seventy, nest, produce]) {
     const before = process.memoryUsage();
-    const started = performance.now();
+    const started = process.cpuUsage();
     const { code } = refusal(() => parse(frame));
-    const ms = performance.now() - started;
+    const { user, system } = process.cpuUsage(started);
+    const ms = (user + system) / 1000;
     const bytes = process.memoryUsage().heapUsed - before.heapUsed;
     assert.ok(code === 'BAD_FRAME' || code === 'BATCH_TOO_LARGE');
     assert.ok(ms < 250, `${ms} ms`);

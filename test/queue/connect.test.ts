@@ -51,10 +51,10 @@ test('a resumed client keeps what it holds, the rest is given back uncounted', (
     ['a', new Map([a[1]!, [a[2]![0], a[2]![1] + 1]])],
     ['b', new Map([b[0]!])],
   ]);
-  resumeSession(rig.state, session, held);
+  resumeSession(rig.state, session, held, rig.nowMs);
   assert.equal(ready(rig), [1, 3, 5]);
   assert.is(session.leaseCount, 2);
-  assert.ok(rig.recorder.of('returned').every(({ reason }) => reason === RETURNED_RELEASED));
+  assert.ok(rig.recorder.of('returned').every(({ how }) => how.reason === RETURNED_RELEASED));
   assert.ok(messagesOf(rig.state, 'a').every(({ failureCount }) => failureCount === 0));
   assert.equal(rig.ack('a', [a[1]!, a[2]!], session), [undefined, 'STALE_RECEIPT']);
   assert.equal(rig.ack('b', b, session), [undefined, 'STALE_RECEIPT']);
@@ -65,7 +65,7 @@ test('a client that holds nothing gives back everything, detached leases excepte
   rig.produce('a');
   const detached = receiptsOf(rig.take('a'));
   assert.is(detached.length, 1);
-  resumeSession(rig.state, session, new Map());
+  resumeSession(rig.state, session, new Map(), rig.nowMs);
   assert.equal(ready(rig), [1, 2, 3, 4, 5]);
   assert.equal(rig.ack('a', detached), [undefined]);
 });
@@ -77,16 +77,19 @@ test('more leases than one slice holds come back in several', () => {
   const taker = rig.subscribe('q', { session, messages: 10_000 });
   rig.dispatch();
   rig.leave(taker);
-  const slices = [endSession(rig.state, session), endSession(rig.state, session)];
+  const slices = [
+    endSession(rig.state, session, rig.nowMs),
+    endSession(rig.state, session, rig.nowMs),
+  ];
   assert.equal(slices, [true, true]);
-  assert.not(endSession(rig.state, session));
+  assert.not(endSession(rig.state, session, rig.nowMs));
   const counts = rig.recorder.of('returned').map(({ ids }) => ids.length);
   assert.equal(counts, [1_000, 1_000, 300]);
 });
 
 test('goodbye gives back uncounted and forgets the session', () => {
   const { rig, session, a } = holding();
-  endSession(rig.state, session);
+  endSession(rig.state, session, rig.nowMs);
   assert.equal(ready(rig), [1, 2, 3, 4, 5]);
   assert.ok(messagesOf(rig.state, 'a').every(({ failureCount }) => failureCount === 0));
   assert.equal(rig.state.required('a').counters.released, 3);
@@ -99,7 +102,7 @@ test('goodbye gives back uncounted and forgets the session', () => {
 test('leases of purged messages hinder no goodbye, freed or not', () => {
   const { rig, session } = holding();
   purge(rig.state, rig.state.required('a'));
-  endSession(rig.state, session);
+  endSession(rig.state, session, rig.nowMs);
   assert.equal(ready(rig), [4, 5]);
   rig.expire();
   assert.is(rig.state.leases.deadlines.size, 0);

@@ -24,8 +24,8 @@ test('an expired lease counts as a failure and is written down, a delay that end
   rig.pass(1);
   const returned = rig.recorder.of('returned');
   assert.equal(
-    returned.map(({ reason, dueMs, ids }) => ({ reason, dueMs, ids: [...ids].sort() })),
-    [{ reason: RETURNED_EXPIRED, dueMs: 0, ids: [1, 2] }],
+    returned.map(({ how, ids }) => [how, [...ids].sort()]),
+    [[{ reason: RETURNED_EXPIRED, atMs: rig.nowMs, dueMs: 0, consumer: '', text: '' }, [1, 2]]],
   );
   assert.equal(
     rig.take('q').map(({ deliveryCount, failureCount }) => [deliveryCount, failureCount]),
@@ -78,7 +78,7 @@ test('a lost session gives its leases back after its grace, counted as failures'
   assert.is(rig.state.required('q').inFlight, 2);
   rig.pass(1);
   assert.equal([rig.state.required('q').ready, rig.state.required('other').ready], [2, 1]);
-  assert.ok(rig.recorder.of('returned').every(({ reason }) => reason === RETURNED_SESSION_LOST));
+  assert.ok(rig.recorder.of('returned').every(({ how }) => how.reason === RETURNED_SESSION_LOST));
   assert.equal(
     messagesOf(rig.state, 'q').map(({ failureCount }) => failureCount),
     [1, 1],

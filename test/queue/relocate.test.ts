@@ -6,6 +6,7 @@ import { DELAYED, READY } from '../../src/queue/chunk.ts';
 import { connectSession } from '../../src/queue/connect.ts';
 import { IdList } from '../../src/queue/id-list.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
+import { RETURNED_NACKED } from '../../src/queue/journal.ts';
 import { Survey } from '../../src/queue/relocate.ts';
 import { Compaction } from './support/compaction.ts';
 import { viewOf } from './support/replayed.ts';
@@ -59,7 +60,8 @@ test('a copy knows what a hole took of its message', () => {
   rig.produce('q', 2);
   const queue = rig.state.required('q');
   const bytes = Buffer.alloc(queue.lanes[0]!.chunks[0]!.lengths[0]!);
-  const counts = { deliveryCount: 5, failureCount: 3, session: 0, token: 0 };
+  const failures = [{ atMs: 7, reason: RETURNED_NACKED, consumer: 'c', text: 'why' }] as const;
+  const counts = { deliveryCount: 5, failureCount: 3, session: 0, token: 0, failures };
   const copy = { priority: 0, producedMs: rig.nowMs, length: bytes.length, ...counts };
   const dueMs = rig.nowMs + 500;
   rig.recorder.copied(queue, { ...copy, id: 1, state: DELAYED, dueMs }, bytes);

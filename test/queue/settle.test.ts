@@ -31,7 +31,11 @@ for (const what of requests) {
     late.rig.nowMs += 1_000;
     assert.equal(late.rig[what]('q', [late.receipt]), ['STALE_RECEIPT'], 'expired, not yet swept');
     const [returned] = late.rig.recorder.of('returned');
-    assert.is(returned?.reason, RETURNED_EXPIRED, 'its end is written before the refusal is told');
+    assert.is(
+      returned?.how.reason,
+      RETURNED_EXPIRED,
+      'its end is written before the refusal is told',
+    );
     const facts = late.rig.recorder.facts.length;
     late.rig.expire();
     assert.equal(late.rig[what]('q', [late.receipt]), ['STALE_RECEIPT'], 'swept');

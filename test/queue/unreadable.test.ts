@@ -37,7 +37,8 @@ const produced: Told = {
 };
 const unreadable: Told = { kind: 'unreadable', number, ids };
 const delivered: Told = { kind: 'delivered', number, session: 0, firstToken: 9, dueMs: 99, ids };
-const returned: Told = { kind: 'returned', number, reason: RETURNED_EXPIRED, dueMs: 0, ids };
+const how = { reason: RETURNED_EXPIRED, atMs: 9, dueMs: 0, consumer: '', text: '' } as const;
+const returned: Told = { kind: 'returned', number, how, ids };
 const acked: Told = { kind: 'settled', number, reason: SETTLED_ACKED, ids };
 
 function after(...facts: readonly Told[]) {

@@ -109,10 +109,11 @@ function describeLost(lost: LostBatches): string {
 }
 
 function describeMended({ mended, batchesSetBack }: RepairResult): string[] {
-  const { released, redriven, delivered, extensionsDropped, sessionsEnded } = mended;
+  const { released, redriven, moved, delivered, extensionsDropped, sessionsEnded } = mended;
   const figures: [number, string][] = [
     [released, 'leases given back'],
     [redriven, 'dead messages redriven, as what follows tells'],
+    [moved, 'messages moved to another queue, as what follows tells'],
     [delivered, 'deliveries written of which something later tells'],
     [extensionsDropped, 'extensions left out of which the delivery is lost'],
     [sessionsEnded, 'sessions ended, as answers to them may be lost'],

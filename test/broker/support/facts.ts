@@ -55,13 +55,16 @@ export function write(journal: RecordJournal, fact: Told): void {
       journal.settled(queue, fact.reason, idList(fact.ids));
       break;
     case 'returned':
-      journal.returned(queue, fact.reason, fact.dueMs, idList(fact.ids));
+      journal.returned(queue, fact.how, idList(fact.ids));
       break;
     case 'extended':
       journal.extended(queue, fact.dueMs, idList(fact.ids));
       break;
     case 'died':
-      journal.died(queue, fact.reason, idList(fact.ids));
+      journal.died(queue, fact.how, idList(fact.ids));
+      break;
+    case 'moved':
+      journal.moved(queue, queueNumbered(fact.to), fact.how, idList(fact.ids));
       break;
     case 'redriven':
       journal.redriven(queue, idList(fact.ids));

@@ -53,7 +53,13 @@ export const operations: Readonly<Record<number, readonly Field[]>> = {
     { name: 'acks', kind: 'groups', value: [['orders', [1, 2]]] },
   ],
   12: [sequence, queue, receipts],
-  13: [sequence, queue, receipts, delay],
+  13: [
+    sequence,
+    queue,
+    receipts,
+    delay,
+    { name: 'reason', kind: 'text', value: 'no such address', max: 256 },
+  ],
   14: [sequence, queue, receipts],
   15: [sequence, queue, receipts, visibility],
   16: [

@@ -43,7 +43,7 @@ export function requestRead(request: Request, buffer: Buffer): Record<string, un
     case 14:
       return settle;
     case 13:
-      return { ...settle, delayMs };
+      return { ...settle, delayMs: request.hasDelay ? delayMs : null, reason: request.reason };
     case 15:
       return { ...settle, visibilityMs };
     case 16:
@@ -93,7 +93,7 @@ export function requestUnpacked(frame: Buffer): Record<string, unknown> {
     case 14:
       return settle;
     case 13:
-      return { ...settle, delayMs: d ?? 0 };
+      return { ...settle, delayMs: d ?? null, reason: e ?? '' };
     case 15:
       return { ...settle, visibilityMs: d ?? 0 };
     case 16: {

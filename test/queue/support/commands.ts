@@ -117,7 +117,8 @@ function settleSome(comparison: Comparison, random: Random): void {
   const receipts = Array.from({ length: count }, () => aReceipt(comparison, queue, random));
   const what = random.pick(['ack', 'ack', 'ack', 'nack', 'release', 'extend'] as const);
   const isLong = random.chance(0.5);
-  comparison.settle(what, queue, client, receipts, isLong ? random.integer(1, 9_000) : 0);
+  const ms = isLong ? random.integer(1, 9_000) : random.pick([0, undefined]);
+  comparison.settle(what, queue, client, receipts, ms, random.pick(['', 'why', 'no address']));
   const kept = 4_000;
   if (comparison.handed.length > 2 * kept) comparison.handed.splice(0, kept);
 }
@@ -178,19 +179,27 @@ function deleteOne(comparison: Comparison, random: Random): void {
 }
 
 function configureOne(comparison: Comparison, random: Random): void {
-  comparison.configure(random.pick(names), {
+  const name = random.pick(names);
+  const others = names.filter((other) => other !== name);
+  comparison.configure(name, {
     visibilityMs: random.integer(1, 20_000),
     pausesProduce: random.chance(0.1),
     pausesReceive: random.chance(0.2),
     failuresMax: random.pick([1, 1, 2, Number.POSITIVE_INFINITY]),
     discards: random.chance(0.2),
+    deadQueue: random.chance(0.3) ? random.pick(others) : undefined,
+    backoffMs: random.pick([0, 0, 1, 300]),
+    backoff: random.pick(['fixed', 'linear', 'exponential']),
+    backoffMsMax: random.pick([1_000, 5_000, Number.POSITIVE_INFINITY]),
   });
 }
 
 function redriveSome(comparison: Comparison, random: Random): void {
   const one = random.integer(1, comparison.model.nextId);
   const ids = Array.from({ length: 100 }, (_, at) => one + at);
-  comparison.redrive(random.pick(names), random.chance(0.3) ? ids : undefined);
+  const name = random.pick(names);
+  const to = random.chance(0.7) ? name : random.pick(names);
+  comparison.redrive(name, to, random.chance(0.3) ? ids : undefined);
 }
 
 function blockOrUnblock(comparison: Comparison, random: Random): void {

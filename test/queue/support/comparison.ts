@@ -2,8 +2,10 @@
  * The rules and the model side by side: every request is made of both and the outcomes compared; what
  * the rules hand out is checked against what the model allows, at the moment when it is handed out.
  */
+
 import * as assert from 'uvu/assert';
 import { WonderqError } from '../../../src/errors.ts';
+import { backOffMs } from '../../../src/queue/back-off.ts';
 import {
   connectSession,
   disconnectSession,
@@ -35,11 +37,12 @@ export interface Handed {
   readonly key: string | undefined;
 }
 
+const waysByNumber = ['', 'nacked', 'released', 'expired', 'sessionLost'];
 const statesByNumber = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
 
 export class Comparison {
   readonly rig = new Rig({ releaseAfterMs });
-  model = new Model();
+  model = new Model((key) => `of ${key}`, spread);
   clients: Client[] = [{ key: undefined, session: undefined, connection: { isBlocked: false } }];
   takers = new Map<number, Taker>();
   handed: Handed[] = [];
@@ -99,16 +102,17 @@ export class Comparison {
     name: string,
     client: Client,
     receipts: Receipt[],
-    ms: number,
+    ms: number | undefined,
+    text?: string,
   ): void {
     const { rig, model } = this;
     const { session, key } = client;
-    const expected = model.settle(what, name, key, receipts, ms, rig.nowMs);
+    const expected = model.settle(what, name, key, receipts, ms, rig.nowMs, text);
     let actual = expected;
     if (what === 'ack') actual = rig.ack(name, receipts, session);
-    if (what === 'nack') actual = rig.nack(name, receipts, ms, session);
+    if (what === 'nack') actual = rig.nack(name, receipts, ms, session, text);
     if (what === 'release') actual = rig.release(name, receipts, session);
-    if (what === 'extend') actual = rig.extend(name, receipts, ms, session);
+    if (what === 'extend') actual = rig.extend(name, receipts, ms ?? 0, session);
     assert.equal(actual, expected, `${what} of ${JSON.stringify(receipts)} in ${name}`);
     for (const code of expected) this.note(`${what} ${code ?? 'done'}`);
   }
@@ -126,7 +130,7 @@ export class Comparison {
   }
 
   resume(client: Client, held: ReadonlyMap<string, ReadonlyMap<number, number>>): void {
-    resumeSession(this.rig.state, client.session!, held);
+    resumeSession(this.rig.state, client.session!, held, this.rig.nowMs);
     this.model.resume(client.key!, held, this.rig.nowMs);
   }
 
@@ -138,7 +142,7 @@ export class Comparison {
 
   bye(client: Client): void {
     this.removeClient(client);
-    endSession(this.rig.state, client.session!);
+    endSession(this.rig.state, client.session!, this.rig.nowMs);
     this.model.bye(client.key!, this.rig.nowMs);
   }
 
@@ -158,12 +162,13 @@ export class Comparison {
     for (const handle of ended) this.takers.delete(handle);
   }
 
-  redrive(name: string, ids?: readonly number[]): void {
+  redrive(name: string, toName: string, ids?: readonly number[]): void {
     const { state } = this.rig;
     const queue = state.existing(name);
-    if (queue === undefined) return;
-    const expected = this.model.redrive(name, ids);
-    assert.is(redrive(state, queue, ids ?? deadIds(queue)), expected);
+    const to = state.existing(toName);
+    if (queue === undefined || to === undefined) return;
+    const expected = this.model.redrive(name, toName, ids);
+    assert.is(redrive(state, queue, to, ids ?? deadIds(queue, 1_000)).count, expected);
     if (expected > 0) this.note('redriven');
   }
 
@@ -173,12 +178,17 @@ export class Comparison {
     const queue = state.existing(name);
     if (queue === undefined) return;
     const { pausesProduce, pausesReceive, visibilityMs, failuresMax, discards } = wanted;
+    const { deadQueue, backoffMs, backoff, backoffMsMax } = wanted;
     if (pausesProduce) queue.paused = pausesReceive ? 'both' : 'produce';
     else queue.paused = pausesReceive ? 'receive' : 'none';
     queue.settings = {
       visibilityMs,
       failuresMax: failuresMax === Number.POSITIVE_INFINITY ? undefined : failuresMax,
       whenFailed: discards ? 'discard' : undefined,
+      deadQueue,
+      backoffMs: backoffMs || undefined,
+      backoff,
+      backoffMsMax: backoffMsMax === Number.POSITIVE_INFINITY ? undefined : backoffMsMax,
     };
     queue.position = recorder.queueSet(queue);
     state.changed.add(queue);
@@ -264,7 +274,11 @@ export class Comparison {
       const session = state.sessions.withNumber(message.session)?.key;
       const token = status === 'in flight' ? message.token : 0;
       const body = recorder.bodyAt(message.position, message.length).toString('latin1', 0, 16);
-      const counts = { deliveryCount, failureCount };
+      const failures = message.failures.map((failure) => ({
+        ...failure,
+        reason: waysByNumber[failure.reason],
+      }));
+      const counts = { deliveryCount, failureCount, failures };
       return { id, priority, producedMs, status, session, token, dueMs, body, ...counts };
     });
   }
@@ -322,15 +336,23 @@ export class Comparison {
   }
 }
 
+/** What the rules choose, which must lie in the upper half. */
+function spread(most: number, id: number, deliveryCount: number): number {
+  const settings = { backoffMs: most, backoff: 'exponential' } as const;
+  const wait = backOffMs(settings, 1, id, deliveryCount);
+  assert.ok(wait >= most / 2 && wait <= most, `${wait} of ${most}`);
+  return wait;
+}
+
 function expectedMessages(messages: readonly ModelMessage[]) {
   const sorted = [...messages].sort((a, b) => b.priority - a.priority || a.id - b.id);
   return sorted.map((message) => {
-    const { id, priority, producedMs, session, deliveryCount, failureCount } = message;
+    const { id, priority, producedMs, session, deliveryCount, failureCount, failures } = message;
     const status = message.state;
     const token = status === 'in flight' ? message.token : 0;
     const dueMs = status === 'ready' || status === 'dead' ? 0 : message.dueMs;
     const body = message.body.toString('latin1', 0, 16);
-    const counts = { deliveryCount, failureCount };
+    const counts = { deliveryCount, failureCount, failures };
     return { id, priority, producedMs, status, session, token, dueMs, body, ...counts };
   });
 }

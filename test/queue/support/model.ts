@@ -17,6 +17,26 @@ export interface ModelMessage {
   session: string | undefined;
   deliveryCount: number;
   failureCount: number;
+  /** The last ones. */
+  failures: ModelFailure[];
+}
+
+export interface ModelFailure {
+  readonly atMs: number;
+  readonly reason: Way;
+  readonly consumer: string;
+  readonly text: string;
+}
+
+/** How a delivery ends without an ack. */
+export type Way = 'nacked' | 'released' | 'expired' | 'sessionLost';
+
+interface End {
+  readonly way: Way;
+  readonly now: number;
+  /** Undefined: as the queue says. */
+  readonly delayMs?: number | undefined;
+  readonly text?: string | undefined;
 }
 
 export interface ModelQueue {
@@ -27,6 +47,12 @@ export interface ModelQueue {
   /** With so many failures a message is not delivered any more. */
   failuresMax: number;
   discards: boolean;
+  /** Where what failed too often goes. */
+  deadQueue: string | undefined;
+  /** 0: none. */
+  backoffMs: number;
+  backoff: 'fixed' | 'linear' | 'exponential';
+  backoffMsMax: number;
   readonly counters: Record<Counter, number>;
 }
 
@@ -42,7 +68,8 @@ export type Counter =
   | 'purged'
   | 'died'
   | 'discarded'
-  | 'redriven';
+  | 'redriven'
+  | 'moved';
 
 interface ModelSession {
   isConnected: boolean;
@@ -59,11 +86,12 @@ export interface ModelTaker {
   bytes: number;
 }
 
-type Code = 'STALE_RECEIPT' | 'GONE' | undefined;
+type Code = 'STALE_RECEIPT' | 'GONE' | 'NOT_DEAD' | undefined;
 type Receipt = readonly [id: number, token: number];
 
 export const releaseAfterMs = 5_000;
 const forgetMs = 600_000;
+const failuresKept = 16;
 const visibilityMsDefault = 30_000;
 
 export function zeros(): Record<Counter, number> {
@@ -80,6 +108,7 @@ export function zeros(): Record<Counter, number> {
     died: 0,
     discarded: 0,
     redriven: 0,
+    moved: 0,
   };
 }
 
@@ -89,6 +118,14 @@ export class Model {
   readonly takers = new Map<number, ModelTaker>();
   nextId = 1;
   private readonly tokensSeen = new Set<number>();
+  private readonly nameOf: (key: string) => string;
+  private readonly spread: (most: number, id: number, deliveryCount: number) => number;
+
+  /** The name of a session's client; and where in the upper half of `most` a wait lies. */
+  constructor(nameOf: Model['nameOf'], spread: Model['spread']) {
+    this.nameOf = nameOf;
+    this.spread = spread;
+  }
 
   queue(name: string): ModelQueue {
     const known = this.queues.get(name);
@@ -100,6 +137,10 @@ export class Model {
       pausesReceive: false,
       failuresMax: Number.POSITIVE_INFINITY,
       discards: false,
+      deadQueue: undefined,
+      backoffMs: 0,
+      backoff: 'fixed',
+      backoffMsMax: Number.POSITIVE_INFINITY,
       counters: zeros(),
     };
     this.queues.set(name, queue);
@@ -123,6 +164,7 @@ export class Model {
         session: undefined,
         deliveryCount: 0,
         failureCount: 0,
+        failures: [],
       });
       this.nextId += 1;
     }
@@ -174,8 +216,9 @@ export class Model {
     name: string,
     session: string | undefined,
     receipts: readonly Receipt[],
-    ms: number,
+    ms: number | undefined,
     now: number,
+    text = '',
   ): Code[] {
     return receipts.map(([id, token]) => {
       const queue = this.queues.get(name);
@@ -184,8 +227,7 @@ export class Model {
       const isMine = message.session === undefined || message.session === session;
       const isLapsed = message.state === 'in flight' && now >= message.dueMs;
       if (isLapsed) {
-        queue.counters.expired += 1;
-        comeBack(queue, message, true, 0, now);
+        this.comeBack(queue, message, { way: 'expired', now });
         if (!queue.messages.includes(message)) return 'STALE_RECEIPT';
       }
       const isInForce = message.state === 'in flight';
@@ -194,11 +236,9 @@ export class Model {
         queue.messages = queue.messages.filter((other) => other !== message);
         queue.counters.acked += 1;
       } else if (what === 'nack') {
-        queue.counters.nacked += 1;
-        comeBack(queue, message, true, ms, now);
+        this.comeBack(queue, message, { way: 'nacked', now, delayMs: ms, text });
       } else if (what === 'release') {
-        queue.counters.released += 1;
-        comeBack(queue, message, false, 0, now);
+        this.comeBack(queue, message, { way: 'released', now });
       } else {
         queue.counters.extended += 1;
         message.dueMs = now + (ms || queue.visibilityMs);
@@ -213,15 +253,15 @@ export class Model {
       for (const message of [...queue.messages]) {
         if (message.state === 'ready' || message.state === 'dead') continue;
         if (now < message.dueMs) continue;
-        if (message.state === 'in flight') queue.counters.expired += 1;
-        comeBack(queue, message, message.state === 'in flight', 0, now);
+        if (message.state === 'in flight') this.comeBack(queue, message, { way: 'expired', now });
+        else message.state = 'ready';
       }
     }
     const late = [...this.takers].filter(([, { untilMs }]) => untilMs <= now);
     for (const [handle] of late) this.takers.delete(handle);
     for (const [key, session] of this.sessions) {
       if (session.isConnected) continue;
-      if (now >= session.disconnectedMs + releaseAfterMs) this.returnAll(key, true, now);
+      if (now >= session.disconnectedMs + releaseAfterMs) this.returnAll(key, 'sessionLost', now);
       if (now >= session.disconnectedMs + forgetMs) this.sessions.delete(key);
     }
     return late.map(([handle]) => handle);
@@ -236,7 +276,12 @@ export class Model {
 
   /** Gives back what the client does not hold. */
   resume(key: string, held: ReadonlyMap<string, ReadonlyMap<number, number>>, now: number): void {
-    this.returnAll(key, false, now, (name, { id, token }) => held.get(name)?.get(id) === token);
+    this.returnAll(
+      key,
+      'released',
+      now,
+      (name, { id, token }) => held.get(name)?.get(id) === token,
+    );
   }
 
   disconnect(key: string, now: number): void {
@@ -244,7 +289,7 @@ export class Model {
   }
 
   bye(key: string, now: number): void {
-    this.returnAll(key, false, now);
+    this.returnAll(key, 'released', now);
     this.sessions.delete(key);
   }
 
@@ -256,12 +301,12 @@ export class Model {
     return count;
   }
 
-  /** Dead messages among these, or all. Returns how many. */
-  redrive(name: string, ids: readonly number[] | undefined): number {
+  /** Dead messages among these, or all, to be ready in `to`. Returns how many. */
+  redrive(name: string, to: string, ids: readonly number[] | undefined): number {
     const queue = this.queue(name);
     const dead = queue.messages.filter(({ state }) => state === 'dead');
     const wanted = dead.filter(({ id }) => ids === undefined || ids.includes(id));
-    for (const message of wanted) Object.assign(message, { state: 'ready', failureCount: 0 });
+    for (const message of wanted) this.move(name, to, message);
     queue.counters.redriven += wanted.length;
     return wanted.length;
   }
@@ -284,33 +329,67 @@ export class Model {
 
   private returnAll(
     key: string,
-    isFailure: boolean,
+    way: Way,
     now: number,
     keeps: (name: string, message: ModelMessage) => boolean = () => false,
   ): void {
     for (const [name, queue] of this.queues) {
       for (const message of [...queue.messages]) {
         if (message.session !== key || keeps(name, message)) continue;
-        comeBack(queue, message, isFailure, 0, now);
-        queue.counters[isFailure ? 'sessionLost' : 'released'] += 1;
+        this.comeBack(queue, message, { way, now });
       }
     }
   }
-}
 
-function comeBack(
-  queue: ModelQueue,
-  message: ModelMessage,
-  isFailure: boolean,
-  delayMs: number,
-  now: number,
-): void {
-  message.state = delayMs > 0 ? 'delayed' : 'ready';
-  message.dueMs = now + delayMs;
-  message.session = undefined;
-  if (isFailure) message.failureCount += 1;
-  if (!isFailure || message.failureCount < queue.failuresMax) return;
-  message.state = 'dead';
-  queue.counters[queue.discards ? 'discarded' : 'died'] += 1;
-  if (queue.discards) queue.messages = queue.messages.filter((other) => other !== message);
+  private comeBack(queue: ModelQueue, message: ModelMessage, end: End): void {
+    const { way, now, text = '' } = end;
+    queue.counters[way] += 1;
+    const consumer = message.session === undefined ? '' : this.nameOf(message.session);
+    message.state = 'ready';
+    message.session = undefined;
+    if (way === 'released') return;
+    message.failureCount += 1;
+    const failure = { atMs: now, reason: way, consumer, text };
+    message.failures = [...message.failures, failure].slice(-failuresKept);
+    if (message.failureCount >= queue.failuresMax) {
+      this.die(queue, message);
+      return;
+    }
+    const delayMs = end.delayMs ?? this.backOff(queue, message);
+    if (delayMs === 0) return;
+    message.state = 'delayed';
+    message.dueMs = now + delayMs;
+  }
+
+  private die(queue: ModelQueue, message: ModelMessage): void {
+    const name = [...this.queues].find(([, other]) => other === queue)![0];
+    const target = queue.deadQueue;
+    if (queue.discards) {
+      queue.messages = queue.messages.filter((other) => other !== message);
+      queue.counters.discarded += 1;
+    } else if (target !== undefined && this.queues.has(target)) {
+      this.move(name, target, message);
+      queue.counters.moved += 1;
+    } else {
+      message.state = 'dead';
+      queue.counters.died += 1;
+    }
+  }
+
+  private move(from: string, to: string, message: ModelMessage): void {
+    Object.assign(message, { state: 'ready', failureCount: 0 });
+    const queue = this.queue(from);
+    queue.messages = queue.messages.filter((other) => other !== message);
+    this.queue(to).messages.push(message);
+  }
+
+  private backOff(queue: ModelQueue, { id, failureCount, deliveryCount }: ModelMessage): number {
+    const { backoff, backoffMs, backoffMsMax } = queue;
+    if (backoff === 'fixed') return Math.min(backoffMs, backoffMsMax);
+    if (backoff === 'linear') return Math.min(backoffMs * failureCount, backoffMsMax);
+    let most = backoffMs;
+    for (let failure = 1; failure < failureCount && most < backoffMsMax; failure += 1) most *= 2;
+    most = Math.min(most, backoffMsMax);
+    return most === 0 ? 0 : this.spread(most, id, deliveryCount);
+  }
 }

@@ -5,12 +5,7 @@
 import * as assert from 'uvu/assert';
 import type { AnswerPart, RememberedAnswer } from '../../../src/queue/answers.ts';
 import type { IdList } from '../../../src/queue/id-list.ts';
-import type {
-  Journal,
-  MessageSlice,
-  ReturnedReason,
-  SettledReason,
-} from '../../../src/queue/journal.ts';
+import type { Journal, MessageSlice, Return, SettledReason } from '../../../src/queue/journal.ts';
 import type { Queue } from '../../../src/queue/queue.ts';
 import type { MessageSnapshot } from '../../../src/queue/relocate.ts';
 import type { QueueFact } from '../../../src/queue/replay.ts';
@@ -44,12 +39,15 @@ export type Told =
     } & OfQueue)
   | ({ readonly kind: 'settled'; readonly reason: SettledReason } & OfQueue)
   | ({
-      readonly kind: 'returned';
-      readonly reason: ReturnedReason;
-      readonly dueMs: number;
+      readonly kind: 'returned' | 'died';
+      readonly how: Return;
+    } & OfQueue)
+  | ({
+      readonly kind: 'moved';
+      readonly to: number;
+      readonly how: Return | undefined;
     } & OfQueue)
   | ({ readonly kind: 'extended'; readonly dueMs: number } & OfQueue)
-  | ({ readonly kind: 'died'; readonly reason: ReturnedReason } & OfQueue)
   | ({ readonly kind: 'redriven' | 'unreadable' } & OfQueue)
   | {
       readonly kind: 'sessionOpened';
@@ -154,16 +152,21 @@ export class Recorder implements Journal {
     this.tell({ kind: 'settled', number, reason, ids: listed(ids) });
   }
 
-  returned({ number }: Queue, reason: ReturnedReason, dueMs: number, ids: IdList): void {
-    this.tell({ kind: 'returned', number, reason, dueMs, ids: listed(ids) });
+  returned({ number }: Queue, how: Return, ids: IdList): void {
+    this.tell({ kind: 'returned', number, how: told(how), ids: listed(ids) });
   }
 
   extended({ number }: Queue, dueMs: number, ids: IdList): void {
     this.tell({ kind: 'extended', number, dueMs, ids: listed(ids) });
   }
 
-  died({ number }: Queue, reason: ReturnedReason, ids: IdList): void {
-    this.tell({ kind: 'died', number, reason, ids: listed(ids) });
+  died({ number }: Queue, how: Return, ids: IdList): void {
+    this.tell({ kind: 'died', number, how: told(how), ids: listed(ids) });
+  }
+
+  moved({ number }: Queue, to: Queue, how: Return | undefined, ids: IdList): void {
+    const copy = how === undefined ? undefined : told(how);
+    this.tell({ kind: 'moved', number, to: to.number, how: copy, ids: listed(ids) });
   }
 
   redriven({ number }: Queue, ids: IdList): void {
@@ -219,6 +222,10 @@ export class Recorder implements Journal {
     this.facts.push(fact);
     return fact;
   }
+}
+
+function told({ reason, atMs, dueMs, consumer, text }: Return): Return {
+  return { reason, atMs, dueMs, consumer, text };
 }
 
 function listed(ids: IdList): number[] {

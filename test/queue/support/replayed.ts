@@ -13,6 +13,7 @@ import {
   replayDelivered,
   replayDied,
   replayExtended,
+  replayMoved,
   replayProduced,
   replayPurged,
   replayQueueDeleted,
@@ -42,9 +43,9 @@ const replays: { readonly [K in Fact['kind']]: Replay<K> } = {
   delivered: (state, { number, session, firstToken, dueMs, ids }) =>
     replayDelivered(state, number, session, firstToken, dueMs, idList(ids)),
   settled: (state, { number, ids }) => replaySettled(state, number, idList(ids)),
-  returned: (state, { number, reason, dueMs, ids }) =>
-    replayReturned(state, number, reason, dueMs, idList(ids)),
-  died: (state, { number, ids }) => replayDied(state, number, idList(ids)),
+  returned: (state, { number, how, ids }) => replayReturned(state, number, how, idList(ids)),
+  died: (state, { number, how, ids }) => replayDied(state, number, how, idList(ids)),
+  moved: (state, { number, to, how, ids }) => replayMoved(state, number, to, how, idList(ids)),
   redriven: (state, { number, ids }) => replayRedriven(state, number, idList(ids)),
   extended: (state, { number, dueMs, ids }) => replayExtended(state, number, dueMs, idList(ids)),
   unreadable: (state, { number, ids }) => replayUnreadable(state, number, idList(ids)),
@@ -89,8 +90,7 @@ export function viewOf(state: State) {
   return {
     queues: queues.map((queue) => {
       const { number, name, createdMs, paused, position, ready, inFlight, delayed, bytes } = queue;
-      const { visibilityMs, durability } = queue.settings;
-      const settings = { visibilityMs, durability };
+      const settings = { ...queue.settings };
       const counts = { ready, inFlight, delayed, bytes };
       const messages = messagesOf(state, name);
       return { number, name, createdMs, paused, position, settings, counts, messages };

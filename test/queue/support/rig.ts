@@ -4,6 +4,7 @@
  * of the protocol; what came out of them is kept in plain arrays.
  */
 import * as assert from 'uvu/assert';
+import type { RefusedReceipt } from '../../../src/queue/answers.ts';
 import { dispatch, joinLine, removeTaker } from '../../../src/queue/deliver.ts';
 import type { DeliveryBatch } from '../../../src/queue/delivery-batch.ts';
 import { expire } from '../../../src/queue/expire.ts';
@@ -38,7 +39,7 @@ export interface Delivered {
 }
 
 export type Receipt = readonly [id: number, token: number];
-export type ReceiptCode = 'STALE_RECEIPT' | 'GONE' | undefined;
+export type ReceiptCode = RefusedReceipt['code'] | undefined;
 
 export interface TakeOptions {
   readonly connection?: Connection;
@@ -212,9 +213,16 @@ export class Rig implements Outlet, Bodies {
     return codes(ack(state, state.existing(name), session, columns(receipts), nowMs), receipts);
   }
 
-  nack(name: string, receipts: readonly Receipt[], delayMs = 0, session?: Session): ReceiptCode[] {
+  nack(
+    name: string,
+    receipts: readonly Receipt[],
+    delayMs?: number,
+    session?: Session,
+    text?: string,
+  ): ReceiptCode[] {
     const { state, nowMs } = this;
-    const refused = nack(state, state.existing(name), session, columns(receipts), delayMs, nowMs);
+    const why = { delayMs, text };
+    const refused = nack(state, state.existing(name), session, columns(receipts), why, nowMs);
     return codes(refused, receipts);
   }
 

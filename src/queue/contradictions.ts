@@ -1,0 +1,40 @@
+/**
+ * Settings of a queue that are right one by one and make no sense together.
+ */
+import type { QueueSettings } from './queue.ts';
+import type { State } from './state.ts';
+
+export interface Contradiction {
+  readonly field: keyof QueueSettings;
+  readonly what: string;
+}
+
+/** The first one in what the queue of this name is to have, or undefined. */
+export function contradictionIn(
+  state: State,
+  name: string,
+  settings: QueueSettings,
+): Contradiction | undefined {
+  const { backoff, backoffMs, backoffMsMax, deadQueue, whenFailed } = settings;
+  if (backoffMs === undefined) {
+    if (backoff !== undefined) return { field: 'backoff', what: 'needs backoffMs' };
+    if (backoffMsMax !== undefined) return { field: 'backoffMsMax', what: 'needs backoffMs' };
+  } else if (backoffMsMax !== undefined && backoffMsMax < backoffMs) {
+    return { field: 'backoffMsMax', what: 'must not be less than backoffMs' };
+  }
+  if (deadQueue === undefined) return undefined;
+  if (whenFailed === 'discard') return { field: 'deadQueue', what: 'contradicts whenFailed' };
+  if (deadQueue === name) return { field: 'deadQueue', what: 'must be another queue' };
+  if (!leadsTo(state, deadQueue, name)) return undefined;
+  return { field: 'deadQueue', what: 'leads back to the queue itself' };
+}
+
+/** Whether what dies in `from` may come to `name`, over however many queues. */
+function leadsTo(state: State, from: string, name: string): boolean {
+  for (let at = from; at !== name; ) {
+    const next = state.existing(at)?.settings.deadQueue;
+    if (next === undefined) return false;
+    at = next;
+  }
+  return true;
+}

@@ -1,0 +1,40 @@
+/**
+ * A message changes its queue: its bytes stay where they are in the log, its ID stays, and in the
+ * other queue it has its place by that ID.
+ */
+import type { Queue } from './queue.ts';
+import type { State } from './state.ts';
+import { endLease, leaveState } from './transitions.ts';
+
+/**
+ * The located message of `from` is ready in `to`, as if it had never failed; its deliveries and its
+ * history go with it.
+ */
+export function transfer(state: State, from: Queue, to: Queue): void {
+  const { foundLane, foundChunk, foundIndex } = from;
+  const lane = foundLane!;
+  const chunk = foundChunk!;
+  const id = chunk.idAt(foundIndex);
+  const producedMs = chunk.producedMsAt(foundIndex);
+  const position = chunk.positions[foundIndex]!;
+  const length = chunk.lengths[foundIndex]!;
+  const row = chunk.rows[foundIndex]!;
+  leaveState(from, chunk, foundIndex);
+  if (row !== 0) endLease(state, row);
+  from.bytes -= length;
+  lane.remove(chunk, foundIndex);
+  to.lane(lane.priority).insert(id, producedMs, position, length);
+  to.ready += 1;
+  to.bytes += length;
+  take(state, to, id, row);
+  for (const survey of state.surveys) survey.transferred(position);
+  state.changed.add(to);
+}
+
+function take({ leases }: State, to: Queue, id: number, row: number): void {
+  if (row === 0) return;
+  to.locate(id);
+  to.foundChunk!.rows[to.foundIndex] = row;
+  leases.queues[row] = to.number;
+  leases.failureCounts[row] = 0;
+}
