@@ -69,10 +69,10 @@ test(
     const due = [
       'produced with 12 bytes, priority 0',
       delivered(0),
-      'came back: lease ended',
+      String.raw`came back: lease ended by "worker \\"7\\""`,
       delivered(1),
       `extended until ${time}`,
-      `came back: nacked, delayed until ${time}`,
+      String.raw`came back: nacked by "worker \\"7\\"", delayed until ${time}`,
       delivered(2),
       'acked',
     ];

@@ -50,6 +50,10 @@ export interface Conditions {
   /** In which a message dies after so many failures. */
   readonly mortalQueues: readonly string[];
   readonly failuresMax: number;
+  /** Whether what dies in them goes to a queue of its own. */
+  readonly hasLetters: boolean;
+  /** How they back off; 0: not at all. */
+  readonly backoffMs: number;
   readonly weakProduceChance: number;
   /** How likely a request is sent twice at once. */
   readonly twiceChance: number;
@@ -71,6 +75,7 @@ export function drawConditions(random: Random): Conditions {
   const isSingleConsumer = random.chance(0.25);
   const queueCount = isSingleConsumer ? random.integer(1, 2) : random.pick([1, 2, 4, 14]);
   const queues = Array.from({ length: queueCount }, (_, index) => `queue-${index}`);
+  const mortalQueues = queues.filter(() => random.chance(0.2));
   const sometimes = (chance: number, least: number, most: number) =>
     random.chance(chance) ? random.integer(least, most) : Number.POSITIVE_INFINITY;
   return {
@@ -107,9 +112,12 @@ export function drawConditions(random: Random): Conditions {
     tailCacheBytes: random.pick([10, 32]) * 1024,
     readCacheBytes: random.pick([4, 16]) * 1024,
     durability: random.chance(0.15) ? 'write' : 'fsync',
-    weakQueues: queues.filter(() => random.chance(0.15)),
-    mortalQueues: queues.filter(() => random.chance(0.2)),
+    // What is about two queues has the stricter level: they are all of one.
+    weakQueues: queues.filter((queue) => random.chance(0.15) && !mortalQueues.includes(queue)),
+    mortalQueues,
     failuresMax: random.integer(1, 4),
+    hasLetters: random.chance(0.4),
+    backoffMs: random.pick([0, 0, 20, 100]),
     weakProduceChance: random.pick([0, 0, 0.3]),
     twiceChance: random.pick([0, 0, 0.3]),
     visibilityMs: random.pick([200, 600, 2000]),
@@ -125,6 +133,9 @@ export function drawConditions(random: Random): Conditions {
     detachedChance: random.pick([0, 0.3]),
   };
 }
+
+/** Where messages of mortal queues go, if anywhere. */
+export const letters = 'letters';
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -152,7 +163,9 @@ export const parts = {
   slowDisk: { slowChance: 0 },
   cutFrames: { cutChance: 0 },
   weakQueues: { weakQueues: [] },
-  deaths: { mortalQueues: [] },
+  deaths: { mortalQueues: [], hasLetters: false },
+  letters: { hasLetters: false },
+  backOff: { backoffMs: 0 },
   weakProduces: { weakProduceChance: 0 },
   twice: { twiceChance: 0 },
   batches: { batchMax: 1 },

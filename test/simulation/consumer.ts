@@ -320,7 +320,8 @@ export class Consumer {
         write: (writer, id, sequence) => {
           const fields = { queue, receipts, sequence };
           if (kind === 'ack') writeAck(writer, id, fields);
-          else if (kind === 'nack') writeNack(writer, id, { ...fields, delayMs: ms });
+          else if (kind === 'nack')
+            writeNack(writer, id, { ...fields, delayMs: ms, reason: `${ms}` });
           else if (kind === 'release') writeRelease(writer, id, fields);
           else writeExtend(writer, id, { ...fields, visibilityMs: ms });
         },

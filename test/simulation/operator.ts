@@ -6,6 +6,7 @@ import { ANSWER } from '../../src/protocol/operations.ts';
 import type { Reply } from '../../src/protocol/reply.ts';
 import { writeAdminister } from '../../src/protocol/requests.ts';
 import { type Call, Client } from './client.ts';
+import { letters } from './conditions.ts';
 import type { QueueDescription, SettingsChange } from './oracle-settings.ts';
 import type { World } from './world.ts';
 
@@ -34,11 +35,17 @@ export class Operator {
 
   /** Makes the queues that confirm at `write`, and those in which messages die. */
   makeQueues(): void {
-    const { weakQueues, mortalQueues, failuresMax } = this.world.conditions;
+    const { conditions } = this.world;
+    const { weakQueues, mortalQueues, failuresMax, hasLetters, backoffMs } = conditions;
+    const mortal = {
+      failuresMax,
+      ...(hasLetters && { deadQueue: letters }),
+      ...(backoffMs > 0 && { backoffMs, backoff: 'exponential' }),
+    };
     for (const queue of new Set([...weakQueues, ...mortalQueues])) {
       const settings = {
         ...(weakQueues.includes(queue) && { durability: 'write' }),
-        ...(mortalQueues.includes(queue) && { failuresMax }),
+        ...(mortalQueues.includes(queue) && mortal),
       };
       this.ask('queue.create', { queue, settings });
     }
@@ -46,7 +53,9 @@ export class Operator {
 
   redrive(queue: string): void {
     if (this.waiting.some(({ verb }) => verb === 'queue.redrive')) return;
-    this.ask('queue.redrive', { queue }, (reply) => {
+    const { conditions, random } = this.world;
+    const to = conditions.hasLetters && random.chance(0.3) ? letters : undefined;
+    this.ask('queue.redrive', { queue, to }, (reply) => {
       this.world.counts.redriven += (reply.value as { redriven: number }).redriven;
     });
   }

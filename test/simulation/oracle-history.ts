@@ -22,6 +22,8 @@ export interface OracleSettings {
   readonly isSingleConsumer: boolean;
   /** In which a message may be dead at any time, and be redriven. */
   readonly mortalQueues: readonly string[];
+  /** Where their messages may go then. */
+  readonly letters: string | undefined;
   /** What is produced in one request is there whole or not at all up to so much of it. */
   readonly wholeMessagesMax: number;
   readonly wholeBytesMax: number;
@@ -116,6 +118,12 @@ export class History {
     if (session.isLeaving) return false;
     const awayMs = this.awaySince(session);
     return awayMs === undefined || isLess(nowMs - awayMs, this.settings.releaseAfterMs);
+  }
+
+  /** Whether the message of a lease may be in another queue now. */
+  mayHaveMoved({ message, queue }: Lease): boolean {
+    const { letters, mortalQueues } = this.settings;
+    return letters !== undefined && queue !== letters && mortalQueues.includes(message.queue);
   }
 
   /** Whether a lease is in force for certain at `nowMs` in `life`; `open` is the request asked about. */

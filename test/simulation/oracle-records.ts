@@ -59,6 +59,8 @@ export interface Message {
 
 export interface Lease {
   readonly message: Message;
+  /** Where it was delivered from. */
+  readonly queue: string;
   readonly id: number;
   readonly life: number;
   readonly token: number;
@@ -142,6 +144,8 @@ export interface OracleCounts {
   /** Requests of several messages without a confirmation, all of which were there. */
   wholeRecovered: number;
   deliveries: number;
+  /** From the dead-letter queue. */
+  letters: number;
   redeliveries: number;
   acks: number;
   nacks: number;
@@ -169,6 +173,7 @@ export function emptyOracleCounts(): OracleCounts {
     recovered: 0,
     wholeRecovered: 0,
     deliveries: 0,
+    letters: 0,
     redeliveries: 0,
     acks: 0,
     nacks: 0,

@@ -96,7 +96,8 @@ export class SettleOracle {
       }
     } else if (code === 'GONE') {
       history.counts.goneReceipts += 1;
-      const mayBeGone = message.gone !== undefined || isMaybeAcked(message);
+      const mayBeGone =
+        message.gone !== undefined || isMaybeAcked(message) || history.mayHaveMoved(lease);
       if (!mayBeGone && !isMaybePurged(message) && !lease.isDoubtful) {
         throw new Violation(`${is} but nobody took it away`);
       }

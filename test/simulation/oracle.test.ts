@@ -34,6 +34,7 @@ class Story {
       isWeak: () => false,
       isSingleConsumer: true,
       mortalQueues: [],
+      letters: undefined,
       wholeMessagesMax: 2,
       wholeBytesMax: 100,
     },

@@ -219,7 +219,11 @@ export class Oracle {
     for (const message of this.history.ofQueue(queue)) {
       const { confirmed } = message;
       if (message.gone !== undefined) continue;
-      const isCertain = confirmed !== undefined && !this.history.isUndoable(confirmed);
+      const mayBeElsewhere =
+        this.history.settings.letters !== undefined &&
+        this.history.settings.mortalQueues.includes(queue);
+      const isCertain =
+        confirmed !== undefined && !this.history.isUndoable(confirmed) && !mayBeElsewhere;
       (isCertain ? purge.certain : purge.others).add(message);
       message.purgesOpen += 1;
     }

@@ -4,10 +4,10 @@ import type { Lease, Settle } from './oracle-records.ts';
 
 export function groupsOf(leases: readonly Lease[]): ReceiptGroup[] {
   const groups = new Map<string, { id: number; token: number }[]>();
-  for (const { id, message, token } of leases) {
-    const receipts = groups.get(message.queue) ?? [];
+  for (const { id, queue, token } of leases) {
+    const receipts = groups.get(queue) ?? [];
     receipts.push({ id, token });
-    groups.set(message.queue, receipts);
+    groups.set(queue, receipts);
   }
   return [...groups].map(([queue, receipts]) => ({ queue, receipts }));
 }
@@ -23,7 +23,7 @@ export function groupsWith(leases: readonly Lease[]): SettleGroup[] {
   return groupsOf(leases).map(({ queue, receipts }) => ({
     queue,
     receipts: [...receipts],
-    of: leases.filter(({ message }) => message.queue === queue),
+    of: leases.filter((lease) => lease.queue === queue),
   }));
 }
 

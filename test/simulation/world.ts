@@ -5,7 +5,7 @@
 
 import type { Reply } from '../../src/protocol/reply.ts';
 import { type Random, seededRandom } from '../support/random.ts';
-import { type Conditions, drawConditions, type Part, parts } from './conditions.ts';
+import { type Conditions, drawConditions, letters, type Part, parts } from './conditions.ts';
 import { Consumer } from './consumer.ts';
 import { diskFaults } from './disk-faults.ts';
 import { Host, type MakeLog, makeFileLog } from './host.ts';
@@ -96,6 +96,7 @@ export class World {
       isWeak,
       isSingleConsumer: conditions.isSingleConsumer,
       mortalQueues: conditions.mortalQueues,
+      letters: conditions.hasLetters ? letters : undefined,
       wholeMessagesMax: smallLimits.turnMessagesMax,
       // A frame has more than its bodies.
       wholeBytesMax: smallLimits.turnBytesMax / 2,
@@ -113,7 +114,8 @@ export class World {
     this.start();
     this.operator.makeQueues();
     for (let count = 0; count < conditions.producers; count += 1) this.addProducer();
-    for (let count = 0; count < conditions.consumers; count += 1) this.addConsumer(count);
+    const consumers = conditions.consumers + (conditions.hasLetters ? 1 : 0);
+    for (let count = 0; count < consumers; count += 1) this.addConsumer(count);
     this.armFaults();
     await this.go(() => this.events >= this.steps, conditions.chaosMs);
     await this.rest();
@@ -262,7 +264,8 @@ export class World {
   private addConsumer(place: number): void {
     const { random, conditions } = this;
     const { queues, isSingleConsumer } = conditions;
-    const own = isSingleConsumer ? [queues[place]!] : random.shuffle(queues).slice(0, 8);
+    const some = isSingleConsumer ? [queues[place]!] : random.shuffle(queues).slice(0, 8);
+    const own = place === conditions.consumers ? [letters] : some;
     this.consumers[place] = new Consumer(this, `c${this.names++}`, {
       queues: own,
       subscribes: random.chance(conditions.subscribeChance),
@@ -344,7 +347,8 @@ export class World {
     const hasNoneOpen = () => this.producers.every(({ client }) => client.openCalls === 0);
     if (!(await this.go(hasNoneOpen, restMs))) throw new Violation('a produce got no answer');
     this.oracle.liveness.calm(this.nowMs);
-    for (const queue of this.conditions.queues) {
+    const { queues, hasLetters } = this.conditions;
+    for (const queue of hasLetters ? [...queues, letters] : queues) {
       new Consumer(this, `drain-${queue}`, {
         queues: [queue],
         subscribes: false,
