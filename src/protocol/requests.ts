@@ -146,7 +146,9 @@ export function writeNack(
   fields: SettleFields & { delayMs?: number | undefined; reason?: string | undefined },
 ): void {
   const start = beginSettle(writer, REQUEST.nack, id, fields, 7);
-  writer.uintOrNil(fields.delayMs);
+  // 0 is a delay, too.
+  if (fields.delayMs === undefined) writer.nil();
+  else writer.uint(fields.delayMs);
   writer.stringOrNil(fields.reason);
   writer.endFrame(start);
 }

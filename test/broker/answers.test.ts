@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { ANSWER } from '../../src/protocol/operations.ts';
 import {
   writeCredit,
+  writeNack,
   writeResume,
   writeSubscribe,
   writeUnsubscribe,
@@ -42,6 +43,26 @@ test('at fsync nothing is confirmed before the sync, at write it is', async () =
   assert.is(wire.answerTo(weak)?.durability, 1);
   rig.letGo();
   assert.is((await wire.answer(strict)).durability, 2);
+});
+
+test('a nack that may move messages is told at the stricter level of the two queues', async () => {
+  const rig = new Rig();
+  await rig.start();
+  const wire = rig.connect();
+  await wire.answer(wire.hello());
+  await wire.answer(createWeak(wire, 'weak'));
+  const settings = { failuresMax: 1, deadQueue: 'letters' };
+  await wire.answer(wire.administer('queue.configure', { queue: 'weak', settings }));
+  const produced = wire.produce({ queue: 'weak' }, 'a');
+  await wire.answer(produced);
+  const { deliveries } = await wire.answer(wire.receive({ queues: ['weak'] }));
+  rig.latencyMs = (operation) => (operation === 'sync' ? Number.POSITIVE_INFINITY : 0.01);
+  const receipts = { queue: 'weak', receipts: deliveries };
+  const nack = wire.ask((writer, id) => writeNack(writer, id, receipts));
+  await rig.run(100);
+  assert.is(wire.answerTo(nack), undefined);
+  rig.letGo();
+  assert.is((await wire.answer(nack)).durability, 2);
 });
 
 test('a message and its delivery to who waits share one sync', async () => {

@@ -4,6 +4,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { look } from '../../src/broker/liveness.ts';
 import { limits } from '../../src/limits.ts';
 import { writePing, writeSubscribe } from '../../src/protocol/requests.ts';
 import { printedSeed, seededRandom } from '../support/random.ts';
@@ -99,6 +100,16 @@ test('who does not say hello in time is told and ended (E31)', async () => {
   // It is looked at once more before it is ended.
   await rig.run(2600);
   await isEnded(wire, 'HELLO_REQUIRED', other);
+});
+
+test('a hello that came while the broker did not run is in time (E31)', async () => {
+  const { rig } = await began();
+  const wire = rig.connect();
+  // It runs again, and looks at its connections before it reads from them.
+  look(rig.inside, wire.connection, rig.inside.time.now() + 10 * limits.helloMs);
+  assert.not(wire.isEnded);
+  const hello = await wire.answer(wire.hello());
+  assert.is(hello.code, undefined);
 });
 
 test('a frame that does not end in time ends the connection (E27)', async () => {

@@ -51,8 +51,10 @@ test(
     assert.is(await said('redrive', 'orders', '--url', url), 'redriven: 1 message');
     assert.is(await fail(url), 0, 'it begins anew');
     assert.is(await fail(url), 1);
-    const again = await said('redrive', 'orders', id, '999', '--json', '--url', url);
-    assert.equal(JSON.parse(again), { redriven: 1 });
+    const again = await wonderq('redrive', 'orders', id, '999', '--json', '--url', url);
+    assert.is(again.code, 1);
+    const refused = [{ id: '999', code: 'GONE' }];
+    assert.equal(JSON.parse(again.stdout), { redriven: 1, refused });
     const line = await said('receive', 'orders', '--ack', '--url', url);
     assert.match(line, new RegExp(`^${id}\t.*\tpoison$`));
     assert.match(await said('trace', 'orders', id, '--data-dir', dataDir), /redriven: ready again/);
@@ -75,6 +77,38 @@ test(
     const flags = ['--failures-max', 'default', '--when-failed', 'default', '--json'];
     const queue = JSON.parse(await said('queues', 'configure', 'orders', ...flags, '--url', url));
     assert.equal([queue.settings.failuresMax, queue.settings.whenFailed], [null, 'dead']);
+    await broker.stop();
+  }),
+);
+
+test(
+  'a failure is told with its reason, backs off, and leads to a dead-letter queue and back',
+  temporary(async (dataDir) => {
+    const broker = await startBroker({ dataDir, port: 0 });
+    const at = ['--url', broker.url];
+    const backing = ['--backoff-ms', '60000', '--backoff', 'exponential', '--failures-max', '2'];
+    await said('queues', 'create', 'orders', ...backing, '--dead-queue', 'letters', ...at);
+    const id = await said('produce', 'orders', 'poison', ...at);
+    for (const delay of [['--delay', '0'], []]) {
+      const line = JSON.parse(await said('receive', 'orders', '--json', ...at));
+      const why = ['--reason', 'no such address', ...delay];
+      assert.is(await said('nack', 'orders', line.receipt, ...why, ...at), 'ok');
+    }
+    const trace = await said('trace', 'letters', id, '--data-dir', dataDir);
+    assert.match(trace, /came back: nacked: "no such address"/);
+    assert.match(trace, /moved here: .* the last time nacked: "no such address"/);
+    await said('queues', 'configure', 'letters', '--failures-max', '1', ...at);
+    const letter = JSON.parse(await said('receive', 'letters', '--json', ...at));
+    assert.equal([letter.id, letter.deliveryCount, letter.failureCount], [id, 3, 0]);
+    await said('nack', 'letters', letter.receipt, ...at);
+    const rate = ['--rate', '1000', '--to', 'orders'];
+    assert.is(await said('redrive', 'letters', ...rate, ...at), 'redriven: 1 message');
+    const back = JSON.parse(await said('receive', 'orders', '--json', ...at));
+    await said('nack', 'orders', back.receipt, ...at);
+    const { delayed } = JSON.parse(await said('queues', 'list', '--json', ...at)).find(
+      ({ name }: { name: string }) => name === 'orders',
+    );
+    assert.is(delayed, 1, 'it backs off');
     await broker.stop();
   }),
 );
@@ -114,6 +148,11 @@ test(
       [{ failuresMax: 0 }, 'settings.failuresMax'],
       [{ failuresMax: 1_000_001 }, 'settings.failuresMax'],
       [{ whenFailed: 'bury' }, 'settings.whenFailed'],
+      [{ deadQueue: 'orders' }, 'settings.deadQueue'],
+      [{ deadQueue: 'no such name' }, 'settings.deadQueue'],
+      [{ deadQueue: 'x', whenFailed: 'discard' }, 'settings.deadQueue'],
+      [{ backoff: 'linear' }, 'settings.backoff'],
+      [{ backoffMs: 0 }, 'settings.backoffMs'],
     ];
     for (const [settings, field] of wrong) {
       await rejects(client.configureQueue('orders', settings), { code: 'BAD_REQUEST', field });

@@ -145,6 +145,8 @@ test('ack, nack, release, extend', () => {
       const why = { delayMs: 2 ** 33, reason: 'no such address' };
       const later = written((to) => requests.writeNack(to, id, { ...fields, ...why }));
       assert.equal(later, { operation: 13, ...same, ...why });
+      const atOnce = written((to) => requests.writeNack(to, id, { ...fields, delayMs: 0 }));
+      assert.is(atOnce.delayMs, 0);
       const longer = written((to) => requests.writeExtend(to, id, { ...fields, visibilityMs: 9 }));
       assert.is(longer.visibilityMs, 9);
     }),
