@@ -34,6 +34,7 @@ export const CODES = {
   },
   GONE: { meaning: 'the message is not in this queue' },
   NOT_DEAD: { meaning: 'the message is not dead' },
+  NOT_LEASED: { meaning: 'no detached lease is in force on the message' },
   CANCELLED: { meaning: 'the request was taken back' },
   BUSY: { meaning: 'too much is open; wait and ask again', passes: true },
   QUEUE_FULL: { meaning: 'the queue is at its limit', passes: true },

@@ -7,7 +7,15 @@ import { type Codes, writeSettled } from '../protocol/answers.ts';
 import { REQUEST } from '../protocol/operations.ts';
 import type { Request } from '../protocol/request.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
-import { ack, extend, nack, type Receipts, type Refused, release } from '../queue/settle.ts';
+import {
+  ack,
+  ackCurrent,
+  extend,
+  nack,
+  type Receipts,
+  type Refused,
+  release,
+} from '../queue/settle.ts';
 import type { Connection } from './connection.ts';
 import { type Core, durabilityNumber } from './core.ts';
 import {
@@ -68,6 +76,8 @@ function settle(
   switch (request.operation) {
     case REQUEST.ack:
       return ack(state, queue, session, receipts, nowMs);
+    case REQUEST.ackCurrent:
+      return ackCurrent(state, queue, receipts, nowMs);
     case REQUEST.nack:
       return nack(state, queue, session, receipts, whyOf(request), nowMs);
     case REQUEST.release:

@@ -78,6 +78,7 @@ function execute(core: Core, connection: Connection, nowMs: number): number {
     case REQUEST.nack:
     case REQUEST.release:
     case REQUEST.extend:
+    case REQUEST.ackCurrent:
       return executeSettle(core, connection, request, nowMs);
     case REQUEST.receive:
       return executeReceive(core, connection, request, nowMs);

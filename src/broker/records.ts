@@ -60,4 +60,5 @@ export const REFUSED_CODES = [
   'STALE_RECEIPT',
   'GONE',
   'NOT_DEAD',
+  'NOT_LEASED',
 ] as const satisfies readonly Code[];

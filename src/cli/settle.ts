@@ -6,12 +6,13 @@ import type { Command } from 'commander';
 import type { Client, Outcome } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { EXIT } from './failure.ts';
-import { parseDelay, parsed, parseVisibility } from './parse.ts';
+import { parseCount, parseDelay, parsed, parseVisibility } from './parse.ts';
 import { jsonLine, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly delay?: string;
   readonly reason?: string;
+  readonly current?: boolean;
   readonly visibility?: string;
   readonly json?: boolean;
 }
@@ -19,10 +20,16 @@ interface Flags extends BrokerFlags {
 type Settle = (client: Client, queue: string, receipts: string[]) => Promise<Outcome[]>;
 
 export function addSettle(program: Command): void {
-  add(program, 'ack', 'acknowledge messages: they are deleted').action(
-    (queue: string, receipts: string[], flags: Flags) =>
-      settle(queue, receipts, flags, (client) => client.ack(queue, receipts)),
-  );
+  add(program, 'ack', 'acknowledge messages: they are deleted')
+    .option('--current', 'by message ID: whatever detached lease is in force')
+    .action((queue: string, receipts: string[], flags: Flags) => {
+      const ids = flags.current
+        ? receipts.map((id) => parsed('the message ID', parseCount, id)!)
+        : [];
+      const ack: Settle = (client) =>
+        flags.current ? client.ackCurrent(queue, ids) : client.ack(queue, receipts);
+      return settle(queue, receipts, flags, ack);
+    });
   add(program, 'nack', 'give messages back as failed')
     .option('--delay <ms>', 'not delivered again before (default: as the queue says)')
     .option('--reason <text>', 'why, for whoever looks at it later')

@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { WonderqError } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { DURABILITY } from '../protocol/operations.ts';
 import { parseAddress } from './address.ts';
 import {
@@ -20,14 +19,7 @@ import {
   settingsOf,
 } from './administration.ts';
 import { PlainCall } from './call.ts';
-import {
-  checkDelay,
-  checkInteger,
-  checkQueue,
-  checkQueues,
-  checkText,
-  checkVisibility,
-} from './checks.ts';
+import { checkInteger, checkQueue, checkQueues } from './checks.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type Handler, stopOnAbort } from './consumer.ts';
 import { forCaller } from './failure.ts';
@@ -51,7 +43,7 @@ import { checkBatch, type ProduceManner, ProduceManyCall } from './produce-call.
 import { type Deliveries, receive } from './receiving.ts';
 import { checkRedrive, type Redriven, type RedriveOptions, redrive } from './redriving.ts';
 import type { SettleKind } from './settle-call.ts';
-import { settleAll, settleOne, targetsOf } from './settling.ts';
+import { idTargets, settle, targetsOf } from './settling.ts';
 
 export type {
   PauseWhat,
@@ -190,6 +182,20 @@ export class Client {
     second?: string | readonly string[],
   ): Promise<unknown> {
     return this.#settle('ack', first, second, undefined);
+  }
+
+  /**
+   * Acknowledges by message ID what was received with a detached lease, for programs that lost the
+   * receipt. Rejects with NOT_LEASED or GONE; an array resolves to an outcome for each ID.
+   */
+  ackCurrent(queue: string, id: number): Promise<void>;
+  ackCurrent(queue: string, ids: readonly number[]): Promise<Outcome[]>;
+  async ackCurrent(queue: string, ids: number | readonly number[]): Promise<unknown> {
+    try {
+      return await settle(this.#connection, 'ackCurrent', idTargets(queue, ids));
+    } catch (error) {
+      throw forCaller(error);
+    }
   }
 
   /** Gives back, counted as a failure. */
@@ -367,14 +373,7 @@ export class Client {
     third: unknown,
   ): Promise<unknown> {
     try {
-      const { targets, isOne, options } = targetsOf(first, second, third);
-      const { delayMs, reason, visibilityMs } = (options ?? {}) as NackOptions & ExtendOptions;
-      checkDelay(delayMs);
-      checkVisibility(visibilityMs);
-      checkText('reason', reason, limits.failureTextBytesMax);
-      const how = { kind, timeMs: kind === 'extend' ? visibilityMs : delayMs, reason };
-      if (isOne) return await settleOne(this.#connection, how, targets[0]!);
-      return await settleAll(this.#connection, how, targets);
+      return await settle(this.#connection, kind, targetsOf(first, second, third));
     } catch (error) {
       throw forCaller(error);
     }

@@ -22,6 +22,7 @@ export class Gathering {
     nack: new Map(),
     release: new Map(),
     extend: new Map(),
+    ackCurrent: new Map(),
   };
 
   constructor(connection: Connection) {

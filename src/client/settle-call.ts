@@ -9,6 +9,7 @@ import type { Reply } from '../protocol/reply.ts';
 import {
   type Receipt,
   writeAck,
+  writeAckCurrent,
   writeExtend,
   writeNack,
   writeRelease,
@@ -20,7 +21,8 @@ import type { Held } from './held.ts';
 /** Two numbers and what they take at most. */
 const RECEIPT_BYTES = 18;
 
-export type SettleKind = 'ack' | 'nack' | 'release' | 'extend';
+/** `ackCurrent`: by message ID alone; the tokens of its receipts say nothing. */
+export type SettleKind = 'ack' | 'nack' | 'release' | 'extend' | 'ackCurrent';
 
 /** What is done with the receipts of one frame. */
 export interface SettleManner {
@@ -90,7 +92,13 @@ export class SettleCall extends Call {
     if (kind === 'ack') writeAck(writer, this.id, fields);
     else if (kind === 'nack') writeNack(writer, this.id, { ...fields, delayMs: timeMs, reason });
     else if (kind === 'release') writeRelease(writer, this.id, fields);
+    else if (kind === 'ackCurrent') writeAckCurrent(writer, this.id, this.#byId());
     else writeExtend(writer, this.id, { ...fields, visibilityMs: timeMs });
+  }
+
+  #byId() {
+    const { sequence, manner } = this;
+    return { sequence, queue: manner.queue, ids: this.#receipts.map(({ id }) => id) };
   }
 
   answered(reply: Reply): void {

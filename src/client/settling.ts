@@ -3,13 +3,21 @@
  * about them: a promise for one, and for an array one promise of an outcome each.
  */
 import { type Code, WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { parseReceipt } from '../protocol/receipt.ts';
 import type { Receipt } from '../protocol/requests.ts';
-import { badField, checkQueue } from './checks.ts';
+import {
+  badField,
+  checkDelay,
+  checkInteger,
+  checkQueue,
+  checkText,
+  checkVisibility,
+} from './checks.ts';
 import type { Connection } from './connection.ts';
 import { Delivery } from './delivery.ts';
-import type { Outcome, Settleable } from './options.ts';
-import type { SettleHow, SettleWaiter } from './settle-call.ts';
+import type { ExtendOptions, NackOptions, Outcome, Settleable } from './options.ts';
+import type { SettleHow, SettleKind, SettleWaiter } from './settle-call.ts';
 
 export interface Target {
   readonly queue: string;
@@ -27,12 +35,18 @@ export function targetOf(given: Settleable): Target {
   return { queue: given.queue, receipt: parseReceipt(given.receipt) };
 }
 
+export interface Targets {
+  readonly targets: readonly Target[];
+  readonly isOne: boolean;
+  readonly options: unknown;
+}
+
 /** The forms `(delivery | deliveries)` and `(queue, receipt | receipts)`, and what follows them. */
 export function targetsOf(
   first: Settleable | readonly Settleable[] | string,
   second: unknown,
   third: unknown,
-): { targets: Target[]; isOne: boolean; options: unknown } {
+): Targets {
   if (typeof first !== 'string') {
     const isOne = !Array.isArray(first);
     const all = (isOne ? [first] : first) as readonly Settleable[];
@@ -44,15 +58,39 @@ export function targetsOf(
   return { targets, isOne, options: third };
 }
 
-export function settleOne(
+/** By message ID alone. */
+export function idTargets(queue: string, given: number | readonly number[]): Targets {
+  checkQueue(queue);
+  const isOne = typeof given === 'number';
+  const ids = isOne ? [given] : given;
+  for (const id of ids) checkInteger('id', id, 1, Number.MAX_SAFE_INTEGER);
+  const targets = ids.map((id) => ({ queue, receipt: { id, token: 0 } }));
+  return { targets, isOne, options: undefined };
+}
+
+/** Resolves to nothing for one, to an outcome each for several. */
+export function settle(
+  connection: Connection,
+  kind: SettleKind,
+  { targets, isOne, options }: Targets,
+): Promise<Outcome[] | undefined> {
+  const { delayMs, reason, visibilityMs } = (options ?? {}) as NackOptions & ExtendOptions;
+  checkDelay(delayMs);
+  checkVisibility(visibilityMs);
+  checkText('reason', reason, limits.failureTextBytesMax);
+  const how = { kind, timeMs: kind === 'extend' ? visibilityMs : delayMs, reason };
+  return isOne ? settleOne(connection, how, targets[0]!) : settleAll(connection, how, targets);
+}
+
+function settleOne(
   connection: Connection,
   how: SettleHow,
   { queue, receipt }: Target,
-): Promise<void> {
+): Promise<undefined> {
   return new Promise((resolve, reject) => {
     const waiter = {
       settled: (_slot: number, code: Code | undefined) => {
-        if (code === undefined) resolve();
+        if (code === undefined) resolve(undefined);
         else reject(new WonderqError(code));
       },
       refused: reject,
@@ -61,7 +99,7 @@ export function settleOne(
   });
 }
 
-export function settleAll(
+function settleAll(
   connection: Connection,
   how: SettleHow,
   targets: readonly Target[],

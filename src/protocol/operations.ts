@@ -22,6 +22,7 @@ export const REQUEST = {
   subscribe: 16,
   credit: 17,
   unsubscribe: 18,
+  ackCurrent: 19,
   administer: 20,
 } as const;
 

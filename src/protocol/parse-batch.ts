@@ -97,6 +97,15 @@ export function parseReceipts(
   receipts.count = count;
 }
 
+/** Reads `[message ID, ...]` as receipts whose tokens say nothing. */
+export function parseIds(walker: Walker, receipts: ReceiptsScratch, countMax: number): void {
+  const count = walker.arrayHeader('ids');
+  if (count > countMax) throw batchTooLarge('ids', countMax);
+  receipts.reserve(count);
+  for (let index = 0; index < count; index += 1) receipts.ids[index] = walker.uint('ids');
+  receipts.count = count;
+}
+
 /** Reads `[[queue, receipts], ...]`. */
 export function parseGroups(
   walker: Walker,

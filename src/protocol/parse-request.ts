@@ -7,7 +7,7 @@ import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { decodePlain } from './codec.ts';
 import { DURABILITY, PROTOCOL_VERSION, REQUEST } from './operations.ts';
-import { parseGroups, parseMessages, parseReceipts } from './parse-batch.ts';
+import { parseGroups, parseIds, parseMessages, parseReceipts } from './parse-batch.ts';
 import type { Request } from './request.ts';
 import { badField, type Walker } from './walker.ts';
 
@@ -70,6 +70,9 @@ function parseFields(walker: Walker, request: Request, operation: number): void 
     case REQUEST.release:
     case REQUEST.extend:
       parseSettle(walker, request, operation);
+      return;
+    case REQUEST.ackCurrent:
+      parseAckCurrent(walker, request);
       return;
     case REQUEST.subscribe:
       parseSubscribe(walker, request);
@@ -137,6 +140,13 @@ function parseSettle(walker: Walker, request: Request, operation: number): void 
     if (request.hasDelay) request.delayMs = walker.uint('delayMs', limits.delayMsMax);
     if (walker.given()) request.reason = walker.string('reason', limits.failureTextBytesMax);
   } else if (operation === REQUEST.extend) parseVisibility(walker, request);
+}
+
+function parseAckCurrent(walker: Walker, request: Request): void {
+  parseSequence(walker, request);
+  parseQueue(walker, request);
+  walker.due('ids');
+  parseIds(walker, request.receipts, request.batchMessagesMax);
 }
 
 function parseSubscribe(walker: Walker, request: Request): void {

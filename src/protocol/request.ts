@@ -38,7 +38,10 @@ export class Request {
   priority = 0;
   readonly messages = new MessagesScratch();
 
-  /** Ack, nack, release, extend; those of receive's acks and of resume, by group. */
+  /**
+   * Ack, nack, release, extend, ackCurrent (IDs alone); those of receive's acks and of resume, by
+   * group.
+   */
   readonly receipts = new ReceiptsScratch();
   readonly groups = new GroupsScratch();
 
@@ -80,7 +83,7 @@ export class Request {
 
   /** Back to what a request holds that says nothing. */
   clear(): void {
-    if (this.operation < REQUEST.produce || this.operation > REQUEST.unsubscribe) {
+    if (this.operation < REQUEST.produce || this.operation > REQUEST.ackCurrent) {
       this.#clearRare();
     }
     this.operation = 0;
@@ -107,7 +110,7 @@ export class Request {
     this.creditBytes = 0;
   }
 
-  /** What only the operations outside the run of produce to unsubscribe set. */
+  /** What only the operations outside the run of produce to ackCurrent set. */
   #clearRare(): void {
     this.target = 0;
     this.pingNumber = 0;

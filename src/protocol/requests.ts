@@ -167,6 +167,22 @@ export function writeExtend(
   writer.endFrame(start);
 }
 
+export interface AckCurrentFields {
+  sequence?: number | undefined;
+  queue: string;
+  ids: readonly number[];
+}
+
+/** Acknowledges what is leased without a session, by ID alone. */
+export function writeAckCurrent(writer: ByteWriter, id: number, fields: AckCurrentFields): void {
+  const start = begin(writer, REQUEST.ackCurrent, id, 5);
+  writer.uintOrNil(fields.sequence);
+  writer.string(fields.queue);
+  writer.arrayHeader(fields.ids.length);
+  for (const message of fields.ids) writer.uint(message);
+  writer.endFrame(start);
+}
+
 export function writeSubscribe(writer: ByteWriter, id: number, fields: SubscribeFields): void {
   const start = begin(writer, REQUEST.subscribe, id, 7);
   writeQueues(writer, fields.queues);

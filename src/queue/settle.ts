@@ -35,11 +35,43 @@ export function ack(
   const refused = forEachValid(state, queue, session, receipts, nowMs, (valid) => {
     removeMessage(state, valid, valid.foundLane!, valid.foundChunk!, valid.foundIndex);
   });
-  if (queue !== undefined && state.ids.count > 0) {
-    state.journal.settled(queue, SETTLED_ACKED, state.ids);
-    queue.counters.acked += state.ids.count;
-  }
+  if (queue !== undefined) writeAcked(state, queue);
   return refused;
+}
+
+function writeAcked({ journal, ids }: State, queue: Queue): void {
+  if (ids.count === 0) return;
+  journal.settled(queue, SETTLED_ACKED, ids);
+  queue.counters.acked += ids.count;
+}
+
+/**
+ * Acknowledges by ID what is leased to nobody in particular, for interfaces without receipts:
+ * whatever detached lease is in force. The tokens of `receipts` are not looked at.
+ */
+export function ackCurrent(
+  state: State,
+  queue: Queue | undefined,
+  receipts: Receipts,
+  nowMs: number,
+): Refused {
+  const refused: RefusedReceipt[] = [];
+  state.ids.clear();
+  for (let at = receipts.from; at < receipts.to; at += 1) {
+    const id = receipts.ids[at]!;
+    const index = at - receipts.from;
+    if (queue === undefined || !queue.locate(id)) refused.push({ index, code: 'GONE' });
+    else if (!isDetached(state, queue, nowMs)) {
+      refused.push({ index, code: 'NOT_LEASED' });
+      endIfLapsed(state, queue, nowMs);
+    } else {
+      removeMessage(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
+      state.ids.push(id);
+    }
+  }
+  writeReturned(state, state.lapsed);
+  if (queue !== undefined) writeAcked(state, queue);
+  return refused.length === 0 ? undefined : refused;
 }
 
 /** Gives back as a failure, for what the consumer says. `delayMs` undefined: as the queue says. */
@@ -142,6 +174,13 @@ function endIfLapsed(state: State, queue: Queue, nowMs: number): void {
   if (foundChunk!.states[foundIndex] !== IN_FLIGHT) return;
   if (state.leases.deadlines.dueMsOf(foundChunk!.rows[foundIndex]!) > nowMs) return;
   comeBack(state, queue, { reason: RETURNED_EXPIRED, nowMs }, state.lapsed);
+}
+
+/** Whether a detached lease is in force on the located message. */
+function isDetached({ leases }: State, { foundChunk, foundIndex }: Queue, nowMs: number): boolean {
+  if (foundChunk!.states[foundIndex] !== IN_FLIGHT) return false;
+  const row = foundChunk!.rows[foundIndex]!;
+  return leases.sessions[row] === 0 && leases.deadlines.dueMsOf(row) > nowMs;
 }
 
 /** Whether a token is that of the lease in force on the located message, for that session. */

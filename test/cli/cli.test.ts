@@ -28,6 +28,8 @@ test('a lease taken before a kill is acknowledged after it, by another process',
       const stats = await wonderq('stats', '--json', ...after);
       const { name, ready, inFlight } = JSON.parse(stats.stdout).queues[0];
       assert.equal({ name, ready, inFlight }, { name: 'orders', ready: 0, inFlight: 1 });
+      const byId = await wonderq('ack', 'orders', '--current', two![0]!, '1', ...after);
+      assert.equal([byId.stdout, byId.code], ['ok\nGONE\n', 1]);
       assert.equal((await second.end('SIGTERM')).code, 0);
     }),
   ));

@@ -73,6 +73,7 @@ test('each request has as many fields as its row shows', () => {
     subscribe: (writer) => requests.writeSubscribe(writer, 1, { queues, creditMessages: 1 }),
     credit: (writer) => requests.writeCredit(writer, 1, 1, 1),
     unsubscribe: (writer) => requests.writeUnsubscribe(writer, 1, 2),
+    ackCurrent: (writer) => requests.writeAckCurrent(writer, 1, { queue: 'a', ids: [] }),
     administer: (writer) => requests.writeAdminister(writer, 1, { verb: 'stats' }),
   };
   const rows = section('Requests').matchAll(/^\| \d+ (\w+) \| `\[([^`]*)\]`/gm);

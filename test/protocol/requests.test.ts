@@ -149,6 +149,9 @@ test('ack, nack, release, extend', () => {
       assert.is(atOnce.delayMs, 0);
       const longer = written((to) => requests.writeExtend(to, id, { ...fields, visibilityMs: 9 }));
       assert.is(longer.visibilityMs, 9);
+      const ids = list.map(({ id: message }) => message);
+      const byId = written((to) => requests.writeAckCurrent(to, id, { ...fields, ids }));
+      assert.equal(byId, { operation: 19, id, queue, sequence: number ?? 0, ids });
     }),
     { seed },
   );

@@ -1,7 +1,16 @@
 // The fields of each operation: their kinds, bounds and a valid value. The tables of wrong requests are
 // made from it.
 
-export type Kind = 'uint' | 'name' | 'names' | 'bool' | 'text' | 'session' | 'receipts' | 'groups';
+export type Kind =
+  | 'uint'
+  | 'name'
+  | 'names'
+  | 'bool'
+  | 'text'
+  | 'session'
+  | 'receipts'
+  | 'ids'
+  | 'groups';
 export type Field = {
   name: string;
   kind: Kind | 'messages' | 'map';
@@ -62,6 +71,7 @@ export const operations: Readonly<Record<number, readonly Field[]>> = {
   ],
   14: [sequence, queue, receipts],
   15: [sequence, queue, receipts, visibility],
+  19: [sequence, queue, { name: 'ids', kind: 'ids', value: [1, 2], required: true }],
   16: [
     queues,
     { name: 'creditMessages', kind: 'uint', value: 10, max: 100_000 },

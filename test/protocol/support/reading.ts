@@ -52,6 +52,10 @@ export function requestRead(request: Request, buffer: Buffer): Record<string, un
       return { operation, id, subscription, ...credit };
     case 18:
       return { operation, id, subscription };
+    case 19: {
+      const { ids, count } = request.receipts;
+      return { operation, id, sequence, queue, ids: [...ids.subarray(0, count)] };
+    }
     case 20:
       return { operation, id, sequence, verb, arguments: request.arguments };
     default:
@@ -107,6 +111,8 @@ export function requestUnpacked(frame: Buffer): Record<string, unknown> {
     }
     case 18:
       return { operation, id, subscription: a };
+    case 19:
+      return { operation, id, sequence: a ?? 0, queue: b, ids: c };
     case 20:
       return { operation, id, sequence: a ?? 0, verb: b, arguments: c ?? {} };
     default:

@@ -115,7 +115,8 @@ function settleSome(comparison: Comparison, random: Random): void {
     owner === undefined || random.chance(0.15) ? random.pick(comparison.clients) : owner;
   const count = random.chance(0.1) ? 200 : random.integer(1, 6);
   const receipts = Array.from({ length: count }, () => aReceipt(comparison, queue, random));
-  const what = random.pick(['ack', 'ack', 'ack', 'nack', 'release', 'extend'] as const);
+  const whats = ['ack', 'ack', 'ack', 'ackCurrent', 'nack', 'release', 'extend'] as const;
+  const what = random.pick(whats);
   const isLong = random.chance(0.5);
   const ms = isLong ? random.integer(1, 9_000) : random.pick([0, undefined]);
   comparison.settle(what, queue, client, receipts, ms, random.pick(['', 'why', 'no address']));

@@ -98,7 +98,7 @@ export class Comparison {
   }
 
   settle(
-    what: 'ack' | 'nack' | 'release' | 'extend',
+    what: 'ack' | 'nack' | 'release' | 'extend' | 'ackCurrent',
     name: string,
     client: Client,
     receipts: Receipt[],
@@ -110,6 +110,11 @@ export class Comparison {
     const expected = model.settle(what, name, key, receipts, ms, rig.nowMs, text);
     let actual = expected;
     if (what === 'ack') actual = rig.ack(name, receipts, session);
+    if (what === 'ackCurrent')
+      actual = rig.ackCurrent(
+        name,
+        receipts.map(([id]) => id),
+      );
     if (what === 'nack') actual = rig.nack(name, receipts, ms, session, text);
     if (what === 'release') actual = rig.release(name, receipts, session);
     if (what === 'extend') actual = rig.extend(name, receipts, ms ?? 0, session);

@@ -86,7 +86,7 @@ export interface ModelTaker {
   bytes: number;
 }
 
-type Code = 'STALE_RECEIPT' | 'GONE' | 'NOT_DEAD' | undefined;
+type Code = 'STALE_RECEIPT' | 'GONE' | 'NOT_DEAD' | 'NOT_LEASED' | undefined;
 type Receipt = readonly [id: number, token: number];
 
 export const releaseAfterMs = 5_000;
@@ -212,7 +212,7 @@ export class Model {
   }
 
   settle(
-    what: 'ack' | 'nack' | 'release' | 'extend',
+    what: 'ack' | 'nack' | 'release' | 'extend' | 'ackCurrent',
     name: string,
     session: string | undefined,
     receipts: readonly Receipt[],
@@ -228,11 +228,14 @@ export class Model {
       const isLapsed = message.state === 'in flight' && now >= message.dueMs;
       if (isLapsed) {
         this.comeBack(queue, message, { way: 'expired', now });
-        if (!queue.messages.includes(message)) return 'STALE_RECEIPT';
+        const isThere = queue.messages.includes(message);
+        if (!isThere) return what === 'ackCurrent' ? 'NOT_LEASED' : 'STALE_RECEIPT';
       }
       const isInForce = message.state === 'in flight';
-      if (!isInForce || !isMine || message.token !== token) return 'STALE_RECEIPT';
-      if (what === 'ack') {
+      if (what === 'ackCurrent') {
+        if (!isInForce || message.session !== undefined) return 'NOT_LEASED';
+      } else if (!isInForce || !isMine || message.token !== token) return 'STALE_RECEIPT';
+      if (what === 'ack' || what === 'ackCurrent') {
         queue.messages = queue.messages.filter((other) => other !== message);
         queue.counters.acked += 1;
       } else if (what === 'nack') {

@@ -14,7 +14,7 @@ import { produce, queueToProduceTo } from '../../../src/queue/produce.ts';
 import type { Queue } from '../../../src/queue/queue.ts';
 import { endReplay } from '../../../src/queue/replay.ts';
 import type { Session } from '../../../src/queue/session.ts';
-import { ack, extend, nack, type Refused, release } from '../../../src/queue/settle.ts';
+import { ack, ackCurrent, extend, nack, type Refused, release } from '../../../src/queue/settle.ts';
 import { type RulesOptions, State } from '../../../src/queue/state.ts';
 import { Taker } from '../../../src/queue/taker.ts';
 import { Recorder } from './recorder.ts';
@@ -211,6 +211,12 @@ export class Rig implements Outlet, Bodies {
   ack(name: string, receipts: readonly Receipt[], session?: Session): ReceiptCode[] {
     const { state, nowMs } = this;
     return codes(ack(state, state.existing(name), session, columns(receipts), nowMs), receipts);
+  }
+
+  ackCurrent(name: string, ids: readonly number[]): ReceiptCode[] {
+    const { state, nowMs } = this;
+    const receipts = ids.map((id): Receipt => [id, 0]);
+    return codes(ackCurrent(state, state.existing(name), columns(receipts), nowMs), receipts);
   }
 
   nack(
