@@ -149,6 +149,17 @@ export class UnknownRecordError extends Error {
   }
 }
 
+/**
+ * A record whose block checks and which cannot be read all the same; the log adds where it stands.
+ */
+export class MalformedRecordError extends Error {
+  override readonly name = 'MalformedRecordError';
+
+  constructor() {
+    super('a malformed record');
+  }
+}
+
 /** The broker cannot be started with these settings (exit 64). */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';

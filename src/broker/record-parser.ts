@@ -2,8 +2,7 @@
  * The records of the log back to facts, the one place that knows how to read them. What becomes of
  * a fact is its receiver's: replay changes the state, `dump` prints it.
  */
-import assert from 'node:assert';
-import { UnknownRecordError } from '../errors.ts';
+import { MalformedRecordError, UnknownRecordError, WonderqError } from '../errors.ts';
 import { settingOfCode, settingRows } from '../protocol/queue-settings.ts';
 import { Walker } from '../protocol/walker.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
@@ -101,7 +100,10 @@ export class RecordParser {
     this.ids = ids;
   }
 
-  /** Applies one record; throws `UnknownRecordError` for one that this program does not know. */
+  /**
+   * Tells one record. Throws `UnknownRecordError` for one that this program does not know, and
+   * `MalformedRecordError` for one that cannot be read; then nothing of it was told.
+   */
   apply(
     kind: number,
     version: number,
@@ -117,7 +119,6 @@ export class RecordParser {
     this.start = start;
     this.position = position;
     act();
-    if (this.reader.at > end) assert.fail(`a record of kind ${kind} says more than it holds`);
   }
 
   private queueSet(): void {
@@ -125,7 +126,7 @@ export class RecordParser {
     const number = reader.next();
     const name = reader.text();
     const createdMs = reader.next();
-    const paused = PAUSED_CODES[reader.next()]!;
+    const paused = reader.code(PAUSED_CODES);
     const settings = this.version < 3 ? this.firstSettings() : this.settings();
     this.facts.queueSet({ number, name, createdMs, settings, paused }, this.position);
   }
@@ -133,22 +134,22 @@ export class RecordParser {
   /** As versions 1 and 2 have them. */
   private firstSettings(): QueueSettings {
     const { reader } = this;
-    const durability = FIRST_DURABILITIES[reader.next()];
+    const durability = reader.code(FIRST_DURABILITIES);
     const visibilityMs = reader.next() || undefined;
     if (this.version === 1) return { durability, visibilityMs };
     const failuresMax = reader.next() || undefined;
-    return { durability, visibilityMs, failuresMax, whenFailed: FIRST_WHEN_FAILED[reader.next()] };
+    return { durability, visibilityMs, failuresMax, whenFailed: reader.code(FIRST_WHEN_FAILED) };
   }
 
   private settings(): QueueSettings {
     const { reader } = this;
     const settings: Record<string, unknown> = {};
-    for (let left = reader.next(); left > 0; left -= 1) {
+    for (let left = reader.count(); left > 0; left -= 1) {
       const name = settingOfCode(reader.next());
-      assert(name !== undefined, 'a queue has a setting that is not known');
+      if (name === undefined) throw new MalformedRecordError();
       const { takes } = settingRows[name];
       if (takes.kind === 'queue') settings[name] = reader.text();
-      else if (takes.kind === 'word') settings[name] = takes.words[reader.next()];
+      else if (takes.kind === 'word') settings[name] = reader.code(takes.words);
       else settings[name] = reader.next();
     }
     return settings;
@@ -161,7 +162,7 @@ export class RecordParser {
     const firstId = reader.next();
     const nowMs = reader.next();
     const dueMs = reader.next();
-    const count = reader.next();
+    const count = reader.count();
     const messages = this.findMessages(count);
     const position = this.position + (messages.start - this.start);
     this.facts.produced(queue, priority, firstId, nowMs, dueMs, messages, position);
@@ -177,7 +178,7 @@ export class RecordParser {
     walker.reset(reader.buffer, reader.at, reader.end);
     for (let index = 0; index < count; index += 1) {
       const { at } = walker;
-      walker.pass(0);
+      passMessage(walker);
       this.offsets[index] = at;
       this.lengths[index] = walker.at - at;
     }
@@ -284,7 +285,7 @@ export class RecordParser {
     const complete = reader.next() === 1;
     const count = reader.next();
     const value = reader.next();
-    const runs = Array.from({ length: reader.next() }, () => reader.next());
+    const runs = Array.from({ length: reader.count() }, () => reader.next());
     const refused = this.refusals();
     this.facts.restored(session, sequence, {
       operation,
@@ -311,6 +312,7 @@ export class RecordParser {
     const dueMs = reader.next();
     const failures = this.version === 1 ? [] : this.failures();
     const length = reader.end - reader.at;
+    if (length > 0) this.findMessages(1);
     const counts = { deliveryCount, failureCount, session, token, dueMs, failures };
     const copy = { id, priority, producedMs, length, state, ...counts };
     const position = this.position + (reader.at - this.start);
@@ -319,7 +321,7 @@ export class RecordParser {
 
   private failures(): Failure[] {
     const { reader } = this;
-    return Array.from({ length: reader.next() }, () => {
+    return Array.from({ length: reader.count() }, () => {
       return this.how(reader.next() as ReturnedReason, 1);
     });
   }
@@ -327,7 +329,7 @@ export class RecordParser {
   /** Fills `ids`. */
   private list(): void {
     const { ids } = this;
-    const count = this.reader.next();
+    const count = this.reader.count(ids.values.length);
     ids.clear();
     let before = 0;
     for (let index = 0; index < count; index += 1) {
@@ -338,14 +340,23 @@ export class RecordParser {
   }
 
   private refusals(): RefusedReceipt[] | undefined {
-    const count = this.reader.next();
+    const count = this.reader.count();
     if (count === 0) return undefined;
     const refused: RefusedReceipt[] = [];
     for (let done = 0; done < count; done += 1) {
       const index = this.reader.next();
-      refused.push({ index, code: REFUSED_CODES[this.reader.next()]! });
+      refused.push({ index, code: this.reader.code(REFUSED_CODES) });
     }
     return refused;
+  }
+}
+
+function passMessage(walker: Walker): void {
+  try {
+    walker.pass(0);
+  } catch (error) {
+    // What the walker says of a frame is said of the record that holds the message.
+    throw error instanceof WonderqError ? new MalformedRecordError() : error;
   }
 }
 

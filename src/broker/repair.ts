@@ -18,7 +18,7 @@ import type { State } from '../queue/state.ts';
 import { stateOver } from './log-state.ts';
 import { Mender } from './mending.ts';
 import { RecordJournal } from './record-journal.ts';
-import { RecordParser } from './record-parser.ts';
+import { type Facts, RecordParser } from './record-parser.ts';
 import { RecordReader } from './record-reader.ts';
 
 /**
@@ -57,13 +57,14 @@ export class Repair {
   constructor(source: Storage, target: Storage, options: RepairOptions = {}) {
     this.#target = target;
     this.#timeMsMax = options.timeMsMax ?? Number.POSITIVE_INFINITY;
-    this.#salvage = new Salvage(source);
     this.#log = new FileLog(target, { ...options.sizes, reserve: false });
     this.#journal = new RecordJournal(this.#log);
     this.#state = stateOver(this.#journal);
     this.#mender = new Mender(this.#state, this.#journal, () => this.#log.mark(this.#stamp));
     this.#look = new RecordParser(this.#mender.facts, this.#state.ids);
     this.#reader = new RecordReader(this.#state);
+    const check = new RecordParser(nothing, this.#state.ids);
+    this.#salvage = new Salvage(source, (...record) => check.apply(...record));
   }
 
   /** On return the new log is durable and closed; where it fails, nothing is written any more. */
@@ -189,6 +190,30 @@ export class Repair {
     };
   }
 }
+
+const ignore = () => {};
+
+/** For a record that is only read to see whether it can be. */
+const nothing: Facts = {
+  started: ignore,
+  queueSet: ignore,
+  queueDeleted: ignore,
+  purged: ignore,
+  produced: ignore,
+  delivered: ignore,
+  settled: ignore,
+  returned: ignore,
+  died: ignore,
+  moved: ignore,
+  redriven: ignore,
+  extended: ignore,
+  unreadable: ignore,
+  sessionOpened: ignore,
+  sessionEnded: ignore,
+  answered: ignore,
+  restored: ignore,
+  copied: ignore,
+};
 
 function isDamaged({ damaged, missing, checkpointLost }: Salvaged, losses: Losses): boolean {
   const findings = [damaged, missing, losses.lost, losses.breaks];

@@ -2,6 +2,8 @@
  * Integers from 0 to 2^53 - 1 in 1 to 8 bytes: seven bits a byte, lowest first, the top bit says
  * that more follow. The numbers in the records of the log, where most are small.
  */
+import { MalformedRecordError } from '../errors.ts';
+
 const TWO_7 = 128;
 
 /** The longest form. */
@@ -25,7 +27,10 @@ export function writeVarint(buffer: Uint8Array, offset: number, value: number): 
   return at + 1;
 }
 
-/** Reads the numbers of one record, one after the other. */
+/**
+ * Reads the numbers of one record, one after the other. The record's checksum was checked, so that
+ * it is as it was written; what it says may lead beyond it all the same, and is malformed then.
+ */
 export class VarintReader {
   buffer: Buffer = Buffer.alloc(0);
   at = 0;
@@ -37,8 +42,8 @@ export class VarintReader {
     this.end = end;
   }
 
-  /** The next number. The record's checksum was checked, so that it is whole. */
   next(): number {
+    if (this.at >= this.end) throw new MalformedRecordError();
     const { buffer } = this;
     let byte = buffer[this.at]!;
     this.at += 1;
@@ -46,15 +51,32 @@ export class VarintReader {
     let value = byte & 127;
     let scale = TWO_7;
     do {
+      if (this.at >= this.end) throw new MalformedRecordError();
       byte = buffer[this.at]!;
       this.at += 1;
       value += (byte & 127) * scale;
       scale *= TWO_7;
     } while (byte >= TWO_7);
+    if (value > Number.MAX_SAFE_INTEGER) throw new MalformedRecordError();
     return value;
   }
 
+  /** How many follow, each of a byte at least, and no more than `max`. */
+  count(max = Number.MAX_SAFE_INTEGER): number {
+    const count = this.next();
+    if (count > max || count > this.end - this.at) throw new MalformedRecordError();
+    return count;
+  }
+
+  /** What the next number stands for. */
+  code<T>(meanings: readonly T[]): T {
+    const code = this.next();
+    if (code >= meanings.length) throw new MalformedRecordError();
+    return meanings[code]!;
+  }
+
   bytes(length: number): Buffer {
+    if (length > this.end - this.at) throw new MalformedRecordError();
     const bytes = this.buffer.subarray(this.at, this.at + length);
     this.at += length;
     return bytes;

@@ -102,8 +102,8 @@ export interface Log {
    * it ready for appending: the torn tail is cut and kept aside, the tail of an unclean stop
    * rewritten, a new epoch and a new segment begun. On return all that was visited is durable.
    * Throws `LogDamagedError` with file, offset and what is affected, and changes nothing, on any
-   * other damage, and where `visit` throws `UnknownRecordError`. Yields to the event loop between
-   * reads.
+   * other damage, and where `visit` throws `UnknownRecordError` or `MalformedRecordError`. Yields
+   * to the event loop between reads.
    */
   open(visit: VisitRecord): Promise<OpenReport>;
 

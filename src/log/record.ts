@@ -7,7 +7,7 @@
  * segment number (4 bytes), address, number of its first batch (8 each), CRC-32 of the block before
  * it (4).
  */
-import { UnknownRecordError } from '../errors.ts';
+import { MalformedRecordError, UnknownRecordError } from '../errors.ts';
 import type { VisitRecord } from './log.ts';
 import { readSafeInteger, writeSafeInteger } from './safe-integer.ts';
 
@@ -32,23 +32,22 @@ export function writeOldest(buffer: Buffer, offset: number, start: SegmentStart)
   buffer.writeUInt32BE(start.previousCrc, offset + 20);
 }
 
-/** Calls `visit` for each record of a batch. Returns false at one that is malformed. */
+/** Calls `visit` for each record of a batch; throws at one that is malformed. */
 export function visitRecords(
   buffer: Buffer,
   start: number,
   end: number,
   address: number,
   visit: VisitRecord,
-): boolean {
+): void {
   for (let at = start; at < end; ) {
     const length = end - at < RECORD_HEADER_BYTES ? 0 : buffer.readUInt32BE(at);
     const next = at + 4 + length;
-    if (length < 2 || next > end) return false;
+    if (length < 2 || next > end) throw new MalformedRecordError();
     const body = at + RECORD_HEADER_BYTES;
     visit(buffer[at + 4]!, buffer[at + 5]!, buffer, body, next, address + (body - start));
     at = next;
   }
-  return true;
 }
 
 /** The body of an `oldest` record; throws where the kind is another one. */
@@ -59,9 +58,9 @@ export function decodeOldest(
   start: number,
   end: number,
 ): SegmentStart {
-  const isKnown =
-    kind === KIND_OLDEST && version === OLDEST_VERSION && end - start === OLDEST_BODY_BYTES;
+  const isKnown = kind === KIND_OLDEST && version === OLDEST_VERSION;
   if (!isKnown) throw new UnknownRecordError(kind, version);
+  if (end - start !== OLDEST_BODY_BYTES) throw new MalformedRecordError();
   return {
     number: buffer.readUInt32BE(start),
     address: readSafeInteger(buffer, start + 4),

@@ -1,12 +1,18 @@
 /**
- * What still checks of a damaged log: every whole batch whose blocks are good, wherever it lies,
- * and every byte that does not check. It changes nothing and judges nothing; what is lost between
- * the batches is told by `losses.ts`. A format that is not known here is refused all the same.
+ * What still checks of a damaged log: every whole batch whose blocks are good and whose records can
+ * be read, wherever it lies, and every byte of which that does not hold. It changes nothing and
+ * judges nothing; what is lost between the batches is told by `losses.ts`. A format that is not
+ * known here is refused all the same.
  */
-import assert from 'node:assert';
-import { LogDamagedError, UnknownFormatError, UnknownRecordError } from '../errors.ts';
+import {
+  LogDamagedError,
+  MalformedRecordError,
+  UnknownFormatError,
+  UnknownRecordError,
+} from '../errors.ts';
 import { Block } from './block.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
+import type { VisitRecord } from './log.ts';
 import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
 import { type ChainEnd, findLaterBlock, SegmentScan, type VisitBatch } from './scan.ts';
 import {
@@ -90,6 +96,7 @@ interface Scanned {
 
 export class Salvage {
   readonly #storage: Storage;
+  readonly #check: VisitRecord;
   readonly #window = SegmentScan.window();
   readonly #runs: Run[] = [];
   readonly #damaged: DamagedBytes[] = [];
@@ -97,8 +104,10 @@ export class Salvage {
   readonly #numbers = new Set<number>();
   #oldest: (SegmentStart & { foundIn: number }) | undefined;
 
-  constructor(storage: Storage) {
+  /** `check` looks at every record; it throws for one that its owner cannot read or not know. */
+  constructor(storage: Storage, check: VisitRecord) {
     this.#storage = storage;
+    this.#check = check;
   }
 
   /** Looks at every file that is a segment, by its name or by its header. */
@@ -122,8 +131,12 @@ export class Salvage {
         return await file.read(target, offset);
       },
     };
+    // What could not be read ended the run, and does not end the scan, which checks no record.
+    const visitRun: VisitSalvaged = (chain, ...batch) => {
+      if (chain.batch <= run.chain.batch) visit(chain, ...batch);
+    };
     try {
-      await this.#scan(run.header, paced as StorageFile, run.offset, visit);
+      await this.#scan(run.header, paced as StorageFile, run.offset, visitRun);
     } finally {
       await file.close();
     }
@@ -164,8 +177,8 @@ export class Salvage {
   async #surveyRun(name: string, file: StorageFile, header: SegmentHeader, offset: number) {
     let first: { timeMs: number; nextId: number } | undefined;
     const scanned = await this.#scan(header, file, offset, (chain, ...batch) => {
+      this.#surveyRecords(chain, batch);
       first ??= { timeMs: chain.timeMs, nextId: chain.nextId };
-      this.#findOldest(name, chain, batch);
     });
     if (first === undefined) return scanned;
     const { firstBatch, firstAddress, previousCrc } = scanned.segment;
@@ -175,7 +188,7 @@ export class Salvage {
     return scanned;
   }
 
-  /** Where bytes do not check, or check and do not follow: both end a run. */
+  /** A run ends at bytes that do not check, do not follow, or cannot be read. */
   async #scan(
     header: SegmentHeader,
     file: StorageFile,
@@ -184,30 +197,42 @@ export class Salvage {
   ): Promise<Scanned> {
     const segment = new Segment(header, defaultSizes.indexBytes);
     const chain = { batch: 0, crc: 0, address: 0, isKnown: false, timeMs: 0, nextId: 0 };
-    const visitBatch: VisitBatch = (...batch) => visit(chain, ...batch);
+    let whole: ChainEnd = chain;
+    const visitBatch: VisitBatch = (...batch) => {
+      visit(chain, ...batch);
+      whole = { ...chain };
+    };
     const scan = new SegmentScan(segment, file, chain, this.#window, visitBatch, offset);
     const wholeUpTo = () => (segment.isEmpty ? offset : segment.fileBytes);
     try {
       const end = await scan.run();
-      return { segment, chain, end, searchFrom: end, what: 'it does not check' };
+      return { segment, chain: whole, end, searchFrom: end, what: 'it does not check' };
     } catch (error) {
       if (error instanceof UnknownRecordError) {
         throw new LogDamagedError(segment.name, wholeUpTo(), error.message);
       }
+      if (error instanceof MalformedRecordError) {
+        const [end, what] = [wholeUpTo(), error.message];
+        return { segment, chain: whole, end, searchFrom: end + 1, what };
+      }
       if (!(error instanceof LogDamagedError)) throw error;
       const { offset: searchFrom, what } = error;
-      return { segment, chain, end: wholeUpTo(), searchFrom, what };
+      return { segment, chain: whole, end: wholeUpTo(), searchFrom, what };
     }
   }
 
-  #findOldest(file: string, chain: ChainEnd, batch: Parameters<VisitBatch>): void {
-    const isWhole = visitRecords(...batch, (kind, version, buffer, start, end) => {
-      if (kind >= KIND_OWNER_MIN) return;
-      const oldest = decodeOldest(kind, version, buffer, start, end);
-      if (chain.batch < (this.#oldest?.foundIn ?? 0)) return;
-      this.#oldest = { ...oldest, foundIn: chain.batch };
+  #surveyRecords(chain: ChainEnd, batch: Parameters<VisitBatch>): void {
+    let oldest = this.#oldest;
+    visitRecords(...batch, (kind, version, buffer, start, end, position) => {
+      if (kind >= KIND_OWNER_MIN) {
+        this.#check(kind, version, buffer, start, end, position);
+        return;
+      }
+      const found = decodeOldest(kind, version, buffer, start, end);
+      if (chain.batch >= (oldest?.foundIn ?? 0)) oldest = { ...found, foundIn: chain.batch };
     });
-    assert(isWhole, `a malformed record in batch ${chain.batch} of ${file}`);
+    // Only now: of a batch of which a record cannot be read nothing is kept.
+    this.#oldest = oldest;
   }
 
   #missing(lastNumber: number): MissingSegments[] {

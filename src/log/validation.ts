@@ -3,7 +3,12 @@
  * found. It changes nothing. A torn tail is a finding; every other damage is thrown: what follows
  * would otherwise be lost without a word.
  */
-import { LogDamagedError, UnknownFormatError, UnknownRecordError } from '../errors.ts';
+import {
+  LogDamagedError,
+  MalformedRecordError,
+  UnknownFormatError,
+  UnknownRecordError,
+} from '../errors.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import type { VisitRecord } from './log.ts';
 import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
@@ -195,12 +200,13 @@ export class Validation {
   #visitBatch(segment: Segment, ...records: Parameters<VisitBatch>): void {
     this.#findings.batches += 1;
     try {
-      if (visitRecords(...records, this.#visitRecord)) return;
+      visitRecords(...records, this.#visitRecord);
     } catch (error) {
-      if (!(error instanceof UnknownRecordError)) throw error;
+      const isOfRecord =
+        error instanceof UnknownRecordError || error instanceof MalformedRecordError;
+      if (!isOfRecord) throw error;
       refuse(segment.name, segment.fileBytes, error.message);
     }
-    refuse(segment.name, segment.fileBytes, 'a malformed record');
   }
 
   readonly #visitRecord: VisitRecord = (kind, version, buffer, start, end, position) => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RecordJournal } from '../../src/broker/record-journal.ts';
+import { type Facts, RecordParser } from '../../src/broker/record-parser.ts';
 import { RecordReader } from '../../src/broker/record-reader.ts';
 import {
   FIRST_DURABILITIES,
@@ -15,8 +16,10 @@ import {
   REFUSED_CODES,
   recordVersionOf,
 } from '../../src/broker/records.ts';
+import { MalformedRecordError } from '../../src/errors.ts';
 import { settingNames, settingRows } from '../../src/protocol/queue-settings.ts';
 import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from '../../src/queue/chunk.ts';
+import { IdList } from '../../src/queue/id-list.ts';
 import {
   RETURNED_EXPIRED,
   RETURNED_NACKED,
@@ -222,6 +225,42 @@ test('the reader understands each of the examples', () => {
     position += body.length;
     assert.equal(seen(state), seen(expected), kind);
   }
+});
+
+const untold = new Proxy({}, { get: () => () => assert.unreachable('it was told') }) as Facts;
+
+function isRefused(kind: string, body: Buffer): void {
+  const number = RECORD[kind as keyof typeof RECORD];
+  const parser = new RecordParser(untold, new IdList(3));
+  // What follows in the buffer is of another record.
+  const buffer = Buffer.concat([body, Buffer.alloc(64, 1)]);
+  const apply = () => parser.apply(number, recordVersionOf(number), buffer, 0, body.length, 0);
+  assert.throws(apply, (error: Error) => error instanceof MalformedRecordError, kind);
+}
+
+test('one that says more than it holds is malformed, and nothing of it is told', () => {
+  for (const { kind, body } of examples) {
+    // A copy without a message is of one that is unreadable.
+    const whole = kind === 'copied' ? body.length - 4 : body.length;
+    for (let length = 0; length < whole; length += 1) isRefused(kind, body.subarray(0, length));
+  }
+});
+
+/** `at` counts from the end. */
+function changed(kind: string, at: number, byte: number): Buffer {
+  const body = Buffer.from(examples.find((example) => example.kind === kind)!.body);
+  body[body.length - at] = byte;
+  return body;
+}
+
+test('so is one with a code or a message that there is not, or with more IDs than one can hold', () => {
+  isRefused('queueSet', changed('queueSet', 1, 3));
+  isRefused('queueSet', changed('queueSet', 7, 4));
+  isRefused('produced', changed('produced', 4, 0xc1));
+  isRefused('copied', changed('copied', 4, 0xc1));
+  isRefused('settled', Buffer.from([1, 1, 4, 2, 2, 2, 2]));
+  isRefused('started', Buffer.alloc(9, 0x80).fill(0x7f, 8));
+  isRefused('restored', Buffer.from([1, 1, 10, 1, 3, 1, 0xff, 0xff, 0xff, 0xff, 0x7f, 0]));
 });
 
 test.run();

@@ -6,86 +6,32 @@
 // limit: 240 s
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readLogState } from '../../src/broker/log-state.ts';
 import { type Description, RecordDescriber } from '../../src/broker/record-description.ts';
-import { Repair, type RepairReport } from '../../src/broker/repair.ts';
-import { processRuntime } from '../../src/broker/runtime.ts';
+import { Repair } from '../../src/broker/repair.ts';
 import { segmentName } from '../../src/log/segment.ts';
 import { Snapshot } from '../../src/log/snapshot.ts';
 import { writeAck, writeExtend, writeNack } from '../../src/protocol/requests.ts';
-import { checkInvariants } from '../../src/queue/invariants.ts';
 import type { State } from '../../src/queue/state.ts';
-import {
-  blocks,
-  type Files,
-  flip,
-  segmentNames,
-  tailName,
-  without,
-} from '../log/support/damage.ts';
+import { type Files, flip, segmentNames, tailName } from '../log/support/damage.ts';
 import { damages } from '../log/support/images.ts';
 import { sizes, smallLog } from '../log/support/small-log.ts';
 import { promptStorage } from '../log/support/storages.ts';
-import { viewOf } from '../queue/support/replayed.ts';
-import { SimulatedStorage, systemError } from '../simulation/storage.ts';
+import { systemError } from '../simulation/storage.ts';
 import { seededRandom } from '../support/random.ts';
 import { rejects } from '../support/rejects.ts';
+import {
+  batchesOf,
+  contentOf,
+  type FoundBatch,
+  repaired,
+  stateOf,
+  storageWith,
+  withoutBatches,
+} from './support/repaired.ts';
 import { Rig } from './support/rig.ts';
 import type { Wire } from './support/wire.ts';
 
 const test = suite('repair');
-
-function storageWith(files: Files): SimulatedStorage {
-  const storage = new SimulatedStorage({ random: () => 0.5, schedule: (run) => run() });
-  return storage.load(files);
-}
-
-interface Repaired {
-  readonly report: RepairReport;
-  readonly state: State;
-}
-
-async function repaired(files: Files): Promise<Repaired> {
-  const source = await Snapshot.take(storageWith(files));
-  const target = storageWith(new Map());
-  const report = await new Repair(source, target, { sizes }).run();
-  const { state, findings } = await stateOf(target.files());
-  assert.ok(findings.checkpoint!.isClean);
-  checkInvariants(state);
-  return { report, state };
-}
-
-async function stateOf(files: Files, watch?: Parameters<typeof readLogState>[2]) {
-  return await readLogState(await Snapshot.take(storageWith(files)), processRuntime, watch, sizes);
-}
-
-interface FoundBatch {
-  readonly batch: number;
-  readonly file: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-function batchesOf(files: Files): FoundBatch[] {
-  return segmentNames(files).flatMap((file) => {
-    const all = blocks(files.get(file)!);
-    return all
-      .filter(({ isFirst }) => isFirst)
-      .map(({ batch, offset: start }) => {
-        const { end } = all.findLast((block) => block.batch === batch)!;
-        return { batch, file, start, end };
-      });
-  });
-}
-
-/** Without some batches, as if nothing had been there. */
-function withoutBatches(files: Files, gone: readonly FoundBatch[]): Files {
-  const result = new Map(files);
-  for (const { file, start, end } of gone.toSorted((a, b) => b.start - a.start)) {
-    result.set(file, without(result.get(file)!, start, end));
-  }
-  return result;
-}
 
 /** Neighbours together, as the report tells them. */
 function rangesOf(gone: readonly FoundBatch[]): [number, number][] {
@@ -133,12 +79,6 @@ function compareMessages(whole: State, now: State, said: readonly Said[], gone: 
 /** In how many queues a message is. */
 function placesOf(state: State, id: string): number {
   return [...state.queuesByNumber.values()].filter((queue) => queue.locate(Number(id))).length;
-}
-
-/** Everything but where it stands. */
-function contentOf(state: State): string {
-  const leaveOut = (key: string, value: unknown) => (key === 'position' ? undefined : value);
-  return JSON.stringify(viewOf(state), leaveOut);
 }
 
 for (const stop of ['clean', 'unclean', 'unclean, unnoted'] as const) {

@@ -17,6 +17,7 @@ import {
   logOf,
   makeLog,
   makeLogAhead,
+  plantEndlessNumber,
   plantUnknownKind,
   segments,
 } from './support/log-directory.ts';
@@ -140,6 +141,24 @@ test(
       /^the checkpoint is .*; nobody can tell whether .* are missing at the end$/m,
     );
     assert.not.match(stdout, /^missing: /m);
+  }),
+);
+
+test(
+  'a record that cannot be read is told, and its batch left out',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'clean');
+    const place = `0000000003\\.wq, offset ${plantEndlessNumber(dataDir)}`;
+    const verified = await log('verify', '--data-dir', dataDir);
+    assert.is(verified.code, 65);
+    assert.match(verified.stderr, new RegExp(`^wonderq: ${place}: a malformed record\n$`));
+    const { code, stdout, stderr } = await log('repair', '--data-dir', dataDir, '--to', to);
+    assert.is(code, 0, stderr);
+    assert.match(stdout, new RegExp(`^damaged: ${place}, \\d+ bytes: a malformed record$`, 'm'));
+    assert.match(stdout, /^lost: batches (\d+) to \1, positions \d+ to \d+, /m);
+    // As above: the ack of b1.
+    assert.equal(await ordersIn(to), ['a2', 'b2']);
   }),
 );
 

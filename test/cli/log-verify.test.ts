@@ -20,6 +20,8 @@ import {
   log,
   logOf,
   makeLog,
+  plantEndlessNumber,
+  plantLongRecord,
   plantUnknownKind,
   segments,
 } from './support/log-directory.ts';
@@ -150,6 +152,8 @@ type Break = (dataDir: string) => void;
 const images: Record<string, Break> = {
   'as it was left': () => {},
   'an unknown kind of record': plantUnknownKind,
+  'a record longer than its batch': plantLongRecord,
+  'a record that says more than it holds': plantEndlessNumber,
   'a stray file': (dataDir) => fs.writeFileSync(join(logOf(dataDir), 'notes'), 'of somebody'),
   'a torn tail': (dataDir) => cut(segments(dataDir)[2]!, 5),
   'an empty last segment': (dataDir) => fs.truncateSync(segments(dataDir)[2]!, 64),

@@ -16,6 +16,7 @@ import {
   contentsOf,
   logOf,
   makeLog,
+  plantEndlessNumber,
   rewrite,
   segments,
 } from './support/log-directory.ts';
@@ -78,6 +79,12 @@ const cases: readonly Case[] = [
     code: 65,
     why: /\.wq, offset 64: unknown record kind 16, version 2/,
     prepare: (dataDir) => appendRecord(dataDir, 16, 2),
+  },
+  {
+    title: 'a record that says more than it holds',
+    code: 65,
+    why: /0000000003\.wq, offset \d+: a malformed record$/,
+    prepare: (dataDir) => void plantEndlessNumber(dataDir),
   },
   {
     title: 'a renamed segment',

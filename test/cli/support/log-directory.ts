@@ -84,14 +84,22 @@ export function flip(path: string, offset: number): void {
   fs.writeFileSync(path, bytes);
 }
 
-/** The last batch holds a record of a kind that nobody knows, and checks. */
-export function plantUnknownKind(dataDir: string): void {
+/** Changes the first record of the last batch, which checks again afterwards; returns where it is. */
+function changeRecord(dataDir: string, at: number, byte: number): number {
   const path = segments(dataDir).at(-1)!;
   const bytes = fs.readFileSync(path);
   const { offset } = blocks(bytes).at(-1)!;
-  bytes[offset + 56 + 4] = 99;
+  bytes[offset + 56 + at] = byte;
   fs.writeFileSync(path, resealBlock(bytes, offset));
+  return offset;
 }
+
+/** The last batch holds a record of a kind that nobody knows. */
+export const plantUnknownKind = (dataDir: string) => changeRecord(dataDir, 4, 99);
+
+/** It holds one that is longer than the batch, or one whose body says more than it holds. */
+export const plantLongRecord = (dataDir: string) => changeRecord(dataDir, 1, 99);
+export const plantEndlessNumber = (dataDir: string) => changeRecord(dataDir, 6, 0xff);
 
 export function segments(dataDir: string): string[] {
   const names = fs.readdirSync(logOf(dataDir)).filter((name) => name.endsWith('.wq'));

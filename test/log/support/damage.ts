@@ -73,3 +73,19 @@ export function resealBlock(bytes: Buffer, offset: number): Buffer {
   bytes.writeUInt32BE(crc32(bytes.subarray(offset + 8, end), salt), offset + 4);
   return bytes;
 }
+
+/**
+ * Makes the block at `offset` of a file check again after a change, and all later ones of the log
+ * continue it.
+ */
+export function resealFrom(files: Files, name: string, offset: number): void {
+  let previousCrc: number | undefined;
+  for (const file of segmentNames(files).filter((other) => other >= name)) {
+    const bytes = files.get(file)!;
+    for (const block of blocks(bytes)) {
+      if (file === name && block.offset < offset) continue;
+      if (previousCrc !== undefined) bytes.writeUInt32BE(previousCrc, block.offset + 32);
+      previousCrc = resealBlock(bytes, block.offset).readUInt32BE(block.offset + 4);
+    }
+  }
+}
