@@ -106,6 +106,13 @@ export class LogDamagedError extends Error {
   }
 }
 
+/** Under the name of a file of the log there is a directory, a link or a pipe. */
+export class NoFileError extends LogDamagedError {
+  constructor(file: string) {
+    super(file, 0, 'it is no regular file');
+  }
+}
+
 /** A file of the log is of a newer format: no repair leaves it out. */
 export class UnknownFormatError extends LogDamagedError {
   constructor(file: string, versionOffset: number, version: number) {

@@ -10,7 +10,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { lock as lockFile } from 'proper-lockfile';
-import { DirectoryLockedError } from '../errors.ts';
+import { DirectoryLockedError, NoFileError } from '../errors.ts';
 import { isNoSpace } from './files.ts';
 
 /** All who lock a directory must agree on it. */
@@ -207,6 +207,7 @@ function closeSocket(socket: net.Server | undefined): Promise<void> {
 function removeAbandoned(directory: string): void {
   const lockPath = path.join(directory, lockName);
   const found = statLock(lockPath);
+  if (found?.isFile() === false) throw new NoFileError(lockName);
   if (found !== undefined) refuseIfHeld(directory, found);
   if (found !== undefined && isSame(found, statLock(lockPath))) removeFile(lockPath);
 }
@@ -288,8 +289,11 @@ function readIfThere(name: string): string {
 
 /** `undefined`: there is no lock, or a power cut left nothing of what it held. */
 function readOwner(directory: string): Owner | undefined {
+  const lockPath = path.join(directory, lockName);
+  // A pipe would be waited for.
+  if (statLock(lockPath)?.isFile() !== true) return undefined;
   try {
-    const owner: Owner = JSON.parse(fs.readFileSync(path.join(directory, lockName), 'utf8'));
+    const owner: Owner = JSON.parse(fs.readFileSync(lockPath, 'utf8'));
     const texts = [owner.startTime, owner.bootId, owner.processNamespace, owner.inode, owner.since];
     const isWhole = texts.every((text) => typeof text === 'string');
     return isWhole && Number.isSafeInteger(owner.processId) ? owner : undefined;
@@ -322,8 +326,9 @@ function link(draft: string, lockPath: string): void {
 
 /** Those that a kill left. Whoever is about to use one is too late: the lock is taken. */
 function removeDrafts(directory: string): void {
-  for (const name of fs.readdirSync(directory)) {
-    if (name.startsWith(draftPrefix)) removeFile(path.join(directory, name));
+  for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+    const isDraft = entry.isFile() && entry.name.startsWith(draftPrefix);
+    if (isDraft) removeFile(path.join(directory, entry.name));
   }
 }
 
@@ -341,7 +346,7 @@ function errorOf(step: () => void): Error | null {
 }
 
 function statLock(lockPath: string): fs.BigIntStats | undefined {
-  return fs.statSync(lockPath, { bigint: true, throwIfNoEntry: false });
+  return fs.lstatSync(lockPath, { bigint: true, throwIfNoEntry: false });
 }
 
 /** An inode number alone is used again at once. */

@@ -6,16 +6,20 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { NoFileError } from '../errors.ts';
 import type { Storage, StorageFile } from './storage.ts';
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const QUARANTINE = 'quarantine';
+/** What the log itself reads, makes or replaces under these names is a file. */
+const OWN_NAME = /^(\d{10}\.wq|CHECKPOINT|reserve-[12]|(checkpoint|rewritten|torn|reserve)\.tmp)$/;
 
 const FLAGS = {
   create: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
   append: fs.constants.O_RDWR,
-  read: fs.constants.O_RDONLY,
+  // A named pipe that is in the place of a file would be waited for until somebody writes to it.
+  read: fs.constants.O_RDONLY | fs.constants.O_NONBLOCK,
 } as const;
 
 export class Disk implements Storage {
@@ -38,16 +42,19 @@ export class Disk implements Storage {
 
   async list(): Promise<string[]> {
     const entries = await fs.promises.readdir(this.#directory, { withFileTypes: true });
-    return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+    const listed = entries.filter((entry) => entry.isFile() || OWN_NAME.test(entry.name));
+    return listed.map((entry) => entry.name);
   }
 
   async open(name: string, how: 'create' | 'append' | 'read'): Promise<StorageFile> {
     const flags = FLAGS[how] | fs.constants.O_NOFOLLOW;
     const handle = await promise<number>((done) =>
       fs.open(this.#path(name), flags, FILE_MODE, done),
-    );
-    const stats = await promise<fs.Stats>((done) => fs.fstat(handle, done));
-    return new DiskFile(handle, stats.size);
+    ).catch((error) => refuseLink(name, error));
+    const file = new DiskFile(handle);
+    if (await file.look()) return file;
+    await file.close();
+    throw new NoFileError(name);
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -90,11 +97,17 @@ export class Disk implements Storage {
 
 class DiskFile implements StorageFile {
   readonly #handle: number;
-  #length: number;
+  #length = 0;
 
-  constructor(handle: number, length: number) {
+  constructor(handle: number) {
     this.#handle = handle;
-    this.#length = length;
+  }
+
+  /** Looks how long it is; false where it is no regular file. */
+  async look(): Promise<boolean> {
+    const stats = await promise<fs.Stats>((done) => fs.fstat(this.#handle, done));
+    this.#length = stats.size;
+    return stats.isFile();
   }
 
   get length(): number {
@@ -139,6 +152,11 @@ class DiskFile implements StorageFile {
   async close(): Promise<void> {
     await promise<void>((done) => fs.close(this.#handle, done));
   }
+}
+
+/** The log follows no symbolic link: what it leads to is not the log's. */
+function refuseLink(name: string, error: NodeJS.ErrnoException): never {
+  throw error.code === 'ELOOP' ? new NoFileError(name) : error;
 }
 
 /** One promise for one call with a callback. */

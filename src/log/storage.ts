@@ -6,12 +6,16 @@
  * Names are plain file names inside the one directory of the log, or `quarantine/NAME`.
  */
 export interface Storage {
-  /** Names of all files in the directory, in no order. Sub-directories are not listed. */
+  /**
+   * Names of all files in the directory, in no order. What is no file is not listed, but for what
+   * stands under a name of the log itself: `open` refuses it.
+   */
   list(): Promise<string[]>;
 
   /**
    * Opens `name`. With `create` the file must not exist yet (mode 0600); it is durable under its
-   * name only after `file.sync()` and `syncDir()`. Without it the file must exist.
+   * name only after `file.sync()` and `syncDir()`. Without it the file must exist. Throws
+   * `NoFileError` where there is something that is no file.
    */
   open(name: string, how: 'create' | 'append' | 'read'): Promise<StorageFile>;
 

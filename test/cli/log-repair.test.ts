@@ -17,6 +17,7 @@ import {
   logOf,
   makeLog,
   makeLogAhead,
+  noFiles,
   plantEndlessNumber,
   plantUnknownKind,
   segments,
@@ -159,6 +160,23 @@ test(
     assert.match(stdout, /^lost: batches (\d+) to \1, positions \d+ to \d+, /m);
     // As above: the ack of b1.
     assert.equal(await ordersIn(to), ['a2', 'b2']);
+  }),
+);
+
+test(
+  'what is no file in the place of one is not looked into, and refused',
+  temporary(async (directory) => {
+    const [dataDir, to] = [join(directory, 'data'), join(directory, 'repaired')];
+    await makeLog(dataDir, 'clean');
+    const [, path] = segments(dataDir);
+    for (const make of Object.values(noFiles)) {
+      fs.rmSync(path!, { recursive: true });
+      make(path!);
+      const { code, stderr } = await log('repair', '--data-dir', dataDir, '--to', to);
+      assert.is(code, 65);
+      assert.is(stderr, 'wonderq: 0000000002.wq, offset 0: it is no regular file\n');
+      assert.is(fs.existsSync(to), false);
+    }
   }),
 );
 

@@ -20,6 +20,7 @@ import {
   log,
   logOf,
   makeLog,
+  noFiles,
   plantEndlessNumber,
   plantLongRecord,
   plantUnknownKind,
@@ -184,36 +185,49 @@ const images: Record<string, Break> = {
   'a damaged checkpoint': (dataDir) => flip(join(logOf(dataDir), 'CHECKPOINT'), 30),
 };
 
+function agrees(title: string, stop: 'clean' | 'unclean', harm: Break): void {
+  test(
+    `a start agrees: ${title}, ${stop} stop`,
+    temporary(async (directory) => {
+      const dataDir = join(directory, 'data');
+      await makeLog(dataDir, stop);
+      harm(dataDir);
+      const before = imageOf(dataDir);
+      const verdict = await verdictOn(dataDir).catch((error: Error) => error);
+      assert.equal(imageOf(dataDir), before);
+      const broker = await startBroker({ dataDir, port: 0 }).catch((error: Error) => error);
+      if (broker instanceof Error || verdict instanceof Error) {
+        assert.equal(String(verdict), String(broker));
+        return;
+      }
+      const client = await connect(broker.url);
+      const { start, totals } = await client.stats();
+      await client.close();
+      await broker.stop();
+      const { batches, records, bytesRead, bytesCut, cleanStop } = start as never;
+      assert.equal(
+        [verdict.batches, verdict.records, verdict.bytes, verdict.torn?.bytes ?? 0],
+        [batches, records, bytesRead, bytesCut],
+      );
+      assert.is(verdict.cleanStop, cleanStop);
+      const { ready, inFlight, delayed } = totals as Record<string, number>;
+      assert.is(verdict.messages, ready! + inFlight! + delayed!);
+    }),
+  );
+}
+
 for (const stop of ['clean', 'unclean'] as const) {
-  for (const [title, harm] of Object.entries(images)) {
-    test(
-      `a start agrees: ${title}, ${stop} stop`,
-      temporary(async (directory) => {
-        const dataDir = join(directory, 'data');
-        await makeLog(dataDir, stop);
-        harm(dataDir);
-        const before = imageOf(dataDir);
-        const verdict = await verdictOn(dataDir).catch((error: Error) => error);
-        assert.equal(imageOf(dataDir), before);
-        const broker = await startBroker({ dataDir, port: 0 }).catch((error: Error) => error);
-        if (broker instanceof Error || verdict instanceof Error) {
-          assert.equal(String(verdict), String(broker));
-          return;
-        }
-        const client = await connect(broker.url);
-        const { start, totals } = await client.stats();
-        await client.close();
-        await broker.stop();
-        const { batches, records, bytesRead, bytesCut, cleanStop } = start as never;
-        assert.equal(
-          [verdict.batches, verdict.records, verdict.bytes, verdict.torn?.bytes ?? 0],
-          [batches, records, bytesRead, bytesCut],
-        );
-        assert.is(verdict.cleanStop, cleanStop);
-        const { ready, inFlight, delayed } = totals as Record<string, number>;
-        assert.is(verdict.messages, ready! + inFlight! + delayed!);
-      }),
-    );
+  for (const [title, harm] of Object.entries(images)) agrees(title, stop, harm);
+}
+
+for (const [what, make] of Object.entries(noFiles)) {
+  // One is in the middle, one where the next start makes its own.
+  for (const name of ['0000000002.wq', '0000000004.wq', 'CHECKPOINT', 'checkpoint.tmp', 'notes']) {
+    agrees(`${what} as ${name}`, 'clean', (dataDir) => {
+      const path = join(logOf(dataDir), name);
+      fs.rmSync(path, { force: true });
+      make(path);
+    });
   }
 }
 

@@ -16,6 +16,7 @@ import {
   contentsOf,
   logOf,
   makeLog,
+  noFiles,
   plantEndlessNumber,
   rewrite,
   segments,
@@ -85,6 +86,27 @@ const cases: readonly Case[] = [
     code: 65,
     why: /0000000003\.wq, offset \d+: a malformed record$/,
     prepare: (dataDir) => void plantEndlessNumber(dataDir),
+  },
+  {
+    title: 'a directory where the next segment is to be',
+    code: 65,
+    why: /0000000004\.wq, offset 0: it is no regular file$/,
+    prepare: (dataDir) => fs.mkdirSync(join(logOf(dataDir), '0000000004.wq')),
+  },
+  {
+    title: 'a pipe in the place of the checkpoint',
+    code: 65,
+    why: /CHECKPOINT, offset 0: it is no regular file$/,
+    prepare: (dataDir) => {
+      fs.rmSync(join(logOf(dataDir), 'CHECKPOINT'));
+      noFiles['a pipe']!(join(logOf(dataDir), 'CHECKPOINT'));
+    },
+  },
+  {
+    title: 'a pipe in the place of the lock',
+    code: 65,
+    why: /lock, offset 0: it is no regular file$/,
+    prepare: (dataDir) => noFiles['a pipe']!(join(logOf(dataDir), 'lock')),
   },
   {
     title: 'a renamed segment',

@@ -81,5 +81,5 @@ function noLog(dataDir: string): UsageError {
 /** Names in `quarantine/` of a log, if there is one. */
 export function quarantineOf(directory: string): string[] {
   const quarantine = path.join(directory, 'quarantine');
-  return fs.existsSync(quarantine) ? fs.readdirSync(quarantine).sort() : [];
+  return isDirectory(quarantine) ? fs.readdirSync(quarantine).sort() : [];
 }

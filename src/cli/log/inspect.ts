@@ -64,7 +64,7 @@ function reportOf(dataDir: string, read: LogState, walked: Map<number, Walked>) 
   const { findings } = read;
   const { checkpoint, torn, unused, chain, lastEpoch } = findings;
   const directory = logDirectoryOf(dataDir);
-  const sizeOf = (name: string) => fs.statSync(path.join(directory, name)).size;
+  const sizeOf = (name: string) => fs.lstatSync(path.join(directory, name)).size;
   const names = fs.readdirSync(directory).filter((name) => name.startsWith('reserve-'));
   const kept = quarantineOf(directory).map((name) => path.join('quarantine', name));
   return {

@@ -1,4 +1,5 @@
 /** Data directories as real brokers leave them, to be looked at, broken and compared. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { RecordJournal } from '../../../src/broker/record-journal.ts';
@@ -106,6 +107,18 @@ export function segments(dataDir: string): string[] {
   return names.sort().map((name) => join(logOf(dataDir), name));
 }
 
+/** What may stand in the place of a file and is none; a link leads to a segment that is whole. */
+export const noFiles: Record<string, (path: string) => void> = {
+  'a directory': (path) => fs.mkdirSync(path),
+  'a link to nowhere': (path) => fs.symlinkSync('/nowhere/at/all', path),
+  'a link to a segment': (path) => {
+    const outside = join(path, '../../outside');
+    fs.copyFileSync(join(path, '../0000000001.wq'), outside);
+    fs.symlinkSync(outside, path);
+  },
+  'a pipe': (path) => void execFileSync('mkfifo', [path]),
+};
+
 /** Every file and directory with its bytes. */
 export function contentsOf(directory: string): Map<string, string> {
   const names = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
@@ -113,7 +126,7 @@ export function contentsOf(directory: string): Map<string, string> {
 }
 
 const bytesOf = (path: string) =>
-  fs.statSync(path).isFile() ? fs.readFileSync(path, 'latin1') : '';
+  fs.lstatSync(path).isFile() ? fs.readFileSync(path, 'latin1') : '';
 
 /** As above, with their times and modes. */
 export function imageOf(directory: string): Map<string, string> {
@@ -121,7 +134,7 @@ export function imageOf(directory: string): Map<string, string> {
   const names = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' });
   for (const name of ['.', ...names]) {
     const path = join(directory, name);
-    const { mtimeNs, ctimeNs, mode } = fs.statSync(path, { bigint: true });
+    const { mtimeNs, ctimeNs, mode } = fs.lstatSync(path, { bigint: true });
     image.set(name, `${mtimeNs} ${ctimeNs} ${mode} ${bytesOf(path)}`);
   }
   return image;
