@@ -27,8 +27,6 @@ import { RecordReader } from './record-reader.ts';
  */
 const idsLeftOut = 2 ** 32;
 
-const askAgainMs = 100;
-
 export type RepairReport = ReturnType<Repair['report']>;
 
 export interface RepairOptions {
@@ -57,7 +55,7 @@ export class Repair {
   constructor(source: Storage, target: Storage, options: RepairOptions = {}) {
     this.#target = target;
     this.#timeMsMax = options.timeMsMax ?? Number.POSITIVE_INFINITY;
-    this.#log = new FileLog(target, { ...options.sizes, reserve: false });
+    this.#log = new FileLog(target, { ...options.sizes, reserve: false, waits: false });
     this.#journal = new RecordJournal(this.#log);
     this.#state = stateOver(this.#journal);
     this.#mender = new Mender(this.#state, this.#journal, () => this.#log.mark(this.#stamp));
@@ -119,20 +117,10 @@ export class Repair {
   async #caughtUp(bytesMax: number): Promise<void> {
     while (this.#log.appended - this.#log.synced > bytesMax) {
       if (this.#failure !== undefined) throw this.#failure;
-      // A log that has no descriptor for its next segment tells nothing, and waits to be asked.
-      this.#log.commit();
-      await this.#woken();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
-  }
-
-  #woken(): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, askAgainMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   #keep(chain: Readonly<ChainEnd>, batch: Parameters<VisitBatch>): void {

@@ -39,6 +39,8 @@ import { Writer } from './writer.ts';
 export interface FileLogOptions extends Partial<Sizes> {
   /** Whether to keep a reserve for a full disk. */
   reserve?: boolean;
+  /** Whether to wait for a file descriptor for the next segment, until it is asked again. */
+  waits?: boolean;
   /** Asked before each batch is confirmed and before each change of a name. */
   fence?: Fence;
   /** A random number of 32 bits for each new segment. */
@@ -52,6 +54,7 @@ export class FileLog implements Log {
   readonly #storage: Storage;
   readonly #sizes: Sizes;
   readonly #keepsReserve: boolean;
+  readonly #waits: boolean;
   readonly #fence: Fence;
   readonly #salt: () => number;
   readonly #segments: Segments;
@@ -74,11 +77,12 @@ export class FileLog implements Log {
   #checkpointing: Promise<void> = Promise.resolve();
 
   constructor(storage: Storage, options: FileLogOptions = {}) {
-    const { reserve, fence, salt, fileKept, ...sizes } = options;
+    const { reserve, waits, fence, salt, fileKept, ...sizes } = options;
     this.#fence = fence ?? (() => true);
     this.#storage = new FencedStorage(storage, this.#fence);
     this.#sizes = resolveSizes(sizes);
     this.#keepsReserve = reserve ?? true;
+    this.#waits = waits ?? true;
     this.#salt = salt ?? (() => randomBytes(4).readUInt32BE(0));
     this.#segments = new Segments(this.#storage);
     this.#removals = new Removals(this.#storage, fileKept ?? (() => {}));
@@ -261,6 +265,7 @@ export class FileLog implements Log {
       },
       chain,
     );
+    if (!this.#waits) this.#writer.giveUp();
   }
 
   #report(findings: Findings, cutFile: string | undefined): OpenReport {
