@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { repairDirectory } from '../../src/cli/log/repair.ts';
+import { describeMended, repairDirectory } from '../../src/cli/log/repair.ts';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
 import { temporary } from '../support/temporary.ts';
@@ -104,7 +104,7 @@ test(
       to,
     );
     assert.is(code, 0, stderr);
-    assert.match(stdout, /^1 batches set back to the time of the clock$/m);
+    assert.match(stdout, /^1 batch set back to the clock's time$/m);
     const broker = await startBroker({ dataDir: to, port: 0 });
     await broker.stop();
   }),
@@ -179,6 +179,24 @@ test(
     }
   }),
 );
+
+test('what was mended is counted, and of one it speaks so', () => {
+  const toldOf = (count: number) => {
+    const figures = { released: count, redriven: count, delivered: count };
+    const dropped = { extensionsDropped: count, sessionsEnded: count };
+    const mended = { ...figures, ...dropped, queuesDeleted: [], queuesNamed: [] };
+    return describeMended({ mended, batchesSetBack: count });
+  };
+  assert.equal(toldOf(0), []);
+  assert.equal(
+    toldOf(1).map((line) => line.match(/^1 (lease|dead message|\w+)/)![1]),
+    ['lease', 'dead message', 'delivery', 'extension', 'session', 'batch'],
+  );
+  assert.equal(
+    toldOf(2).map((line) => line.match(/^2 (dead messages|\w+)/)![1]),
+    ['leases', 'dead messages', 'deliveries', 'extensions', 'sessions', 'batches'],
+  );
+});
 
 test(
   'a record of a newer program is not left out but refused',

@@ -97,7 +97,7 @@ function describeMissing({ first, last, where }: MissingSegments): string {
 }
 
 function describeDamaged({ file, offset, bytes, what }: DamagedBytes): string {
-  return `damaged: ${file}, offset ${offset}, ${bytes} bytes: ${what}`;
+  return `damaged: ${file}, offset ${offset}, ${counted(bytes, 'byte')}: ${what}`;
 }
 
 function describeLost(lost: LostBatches): string {
@@ -108,18 +108,20 @@ function describeLost(lost: LostBatches): string {
   return `${what}${ASIDE[lost.where]}; ${ids}`;
 }
 
-function describeMended({ mended, batchesSetBack }: RepairResult): string[] {
+type Told = Pick<RepairReport, 'mended' | 'batchesSetBack'>;
+
+export function describeMended({ mended, batchesSetBack }: Told): string[] {
   const { released, redriven, moved, delivered, extensionsDropped, sessionsEnded } = mended;
   const figures: [number, string][] = [
-    [released, 'leases given back'],
-    [redriven, 'dead messages redriven, as what follows tells'],
-    [moved, 'messages moved to another queue, as what follows tells'],
-    [delivered, 'deliveries written of which something later tells'],
-    [extensionsDropped, 'extensions left out of which the delivery is lost'],
-    [sessionsEnded, 'sessions ended, as answers to them may be lost'],
-    [batchesSetBack, 'batches set back to the time of the clock'],
+    [released, `${counted(released, 'lease')} given back`],
+    [redriven, `${counted(redriven, 'dead message')} redriven, as what follows tells`],
+    [moved, `${counted(moved, 'message')} moved to another queue, as what follows tells`],
+    [delivered, `${counted(delivered, 'delivery', 'deliveries')} written, as what follows tells`],
+    [extensionsDropped, `${counted(extensionsDropped, 'extension')} left out of a lost delivery`],
+    [sessionsEnded, `${counted(sessionsEnded, 'session')} ended, as answers may be lost`],
+    [batchesSetBack, `${counted(batchesSetBack, 'batch', 'batches')} set back to the clock's time`],
   ];
-  const lines = figures.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  const lines = figures.filter(([count]) => count > 0).map(([, line]) => line);
   const { queuesDeleted, queuesNamed } = mended;
   if (queuesDeleted.length > 0) {
     lines.push(`deleted, as another queue has its name or number: ${queuesDeleted.join(', ')}`);
