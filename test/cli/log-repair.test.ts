@@ -183,18 +183,18 @@ test(
 test('what was mended is counted, and of one it speaks so', () => {
   const toldOf = (count: number) => {
     const figures = { released: count, redriven: count, delivered: count };
-    const dropped = { extensionsDropped: count, sessionsEnded: count };
+    const dropped = { moved: count, extensionsDropped: count, sessionsEnded: count };
     const mended = { ...figures, ...dropped, queuesDeleted: [], queuesNamed: [] };
     return describeMended({ mended, batchesSetBack: count });
   };
   assert.equal(toldOf(0), []);
   assert.equal(
     toldOf(1).map((line) => line.match(/^1 (lease|dead message|\w+)/)![1]),
-    ['lease', 'dead message', 'delivery', 'extension', 'session', 'batch'],
+    ['lease', 'dead message', 'message', 'delivery', 'extension', 'session', 'batch'],
   );
   assert.equal(
     toldOf(2).map((line) => line.match(/^2 (dead messages|\w+)/)![1]),
-    ['leases', 'dead messages', 'deliveries', 'extensions', 'sessions', 'batches'],
+    ['leases', 'dead messages', 'messages', 'deliveries', 'extensions', 'sessions', 'batches'],
   );
 });
 
