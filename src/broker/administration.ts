@@ -89,6 +89,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
 };
 
+export const verbNames = Object.keys(VERBS) as readonly string[];
+
 export function administer(
   core: Core,
   connection: Connection,

@@ -1,55 +1,11 @@
 #!/usr/bin/env node
 /**
- * The command `wonderq`: one file a command beside this one. Nothing is printed on standard output
- * but what was asked for; failures go to standard error with an exit code (`failure.ts`).
+ * The command `wonderq`. Nothing is printed on standard output but what was asked for; failures go
+ * to standard error with an exit code (`failure.ts`).
  */
-import { Command, CommanderError } from 'commander';
-import { brokerVersion } from '../broker/settings.ts';
-import { addBench } from './bench.ts';
-import { addConsume } from './consume.ts';
+import { CommanderError } from 'commander';
 import { describeFailure, EXIT, exitCodeOf } from './failure.ts';
-import { addLog } from './log.ts';
-import { addProduce } from './produce.ts';
-import { addQueues } from './queues.ts';
-import { addReceive } from './receive.ts';
-import { addRedrive } from './redrive.ts';
-import { addServe } from './serve.ts';
-import { addSettle } from './settle.ts';
-import { addStats } from './stats.ts';
-import { addTorture } from './torture.ts';
-import { addTrace } from './trace.ts';
-
-const additions = [
-  addServe,
-  addProduce,
-  addReceive,
-  addSettle,
-  addConsume,
-  addQueues,
-  addRedrive,
-  addStats,
-  addTrace,
-  addLog,
-  addBench,
-  addTorture,
-];
-
-function program(): Command {
-  const wonderq = new Command('wonderq')
-    .description('A durable message queue broker for one server.')
-    .version(brokerVersion)
-    .enablePositionalOptions()
-    .showHelpAfterError('(see --help)');
-  for (const add of additions) add(wonderq);
-  exitByThrowing(wonderq);
-  return wonderq;
-}
-
-/** Commander ends the process with 1 for wrong usage; ours is 64. */
-function exitByThrowing(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) exitByThrowing(child);
-}
+import { program } from './program.ts';
 
 function fail(error: unknown): never {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);

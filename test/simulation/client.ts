@@ -9,7 +9,13 @@ import { FrameReader } from '../../src/protocol/frame-reader.ts';
 import { ANSWER } from '../../src/protocol/operations.ts';
 import { parseReply } from '../../src/protocol/parse-reply.ts';
 import { Reply } from '../../src/protocol/reply.ts';
-import { writeBye, writeHello, writePong, writeResume } from '../../src/protocol/requests.ts';
+import {
+  writeBye,
+  writeHello,
+  writePing,
+  writePong,
+  writeResume,
+} from '../../src/protocol/requests.ts';
 import { Walker } from '../../src/protocol/walker.ts';
 import type { Link, LinkEnd } from './link.ts';
 import { Violation } from './oracle-history.ts';
@@ -124,6 +130,24 @@ export class Client implements LinkEnd {
     this.open.set(id, { ...open, id });
     open.call.write(this.writer, id, open.sequence);
     this.flushLater();
+  }
+
+  /** Whether no answer to it has come. */
+  isWaitingFor(id: number): boolean {
+    return this.open.has(id);
+  }
+
+  private ping(): void {
+    this.send({
+      isSequenced: false,
+      write: (writer, id) => writePing(writer, id),
+      answered: (reply) => {
+        if (reply.operation !== ANSWER.ok)
+          throw new Violation(`no answer to a ping: ${reply.code}`);
+        this.world.counts.pings += 1;
+      },
+      lost: () => {},
+    });
   }
 
   /** Sends what is no request. */
@@ -259,6 +283,7 @@ export class Client implements LinkEnd {
     this.isOpen = true;
     if (resumed) this.resume();
     else this.loseCalls(({ timesSent }) => timesSent > 0);
+    if (world.random.chance(0.1)) this.ping();
     this.events.opened();
   }
 

@@ -8,6 +8,8 @@ import { ANSWER } from '../../src/protocol/operations.ts';
 import type { Reply } from '../../src/protocol/reply.ts';
 import {
   writeAck,
+  writeAckCurrent,
+  writeCancel,
   writeCredit,
   writeExtend,
   writeNack,
@@ -122,7 +124,25 @@ export class Consumer {
         this.lost(settles);
       },
     };
-    client.send(call);
+    const { id } = client.send(call);
+    if (fields.waitMs > 0 && random.chance(0.1)) this.cancelLater(id);
+  }
+
+  /** It may have its answer by then, or the connection may be another one. */
+  private cancelLater(target: number): void {
+    const { world, client } = this;
+    world.after(world.random.integer(0, 100), () => {
+      if (!client.isOpen || !client.isWaitingFor(target)) return;
+      client.send({
+        isSequenced: false,
+        write: (writer, id) => writeCancel(writer, id, target),
+        answered: (reply) => {
+          if (reply.operation !== ANSWER.ok) throw new Violation(`no cancel: ${reply.code}`);
+          world.counts.cancels += 1;
+        },
+        lost: () => {},
+      });
+    });
   }
 
   private taker(queues: readonly string[], visibilityMs: number | undefined): Taker {
@@ -313,13 +333,17 @@ export class Consumer {
     const { client } = this;
     const leases = all.filter((lease) => lease.open === undefined);
     if (leases.length === 0 || !client.isOpen || !client.mayNumber) return;
+    const isDetached = leases.every(({ session }) => session === undefined);
+    const isById = kind === 'ack' && isDetached && this.world.random.chance(0.3);
     for (const { queue, receipts, of } of groupsWith(leases)) {
-      const settles = this.begin(kind, of, ms);
+      const settles = this.begin(kind, of, ms, isById);
       const call: Call = {
         isSequenced: true,
         write: (writer, id, sequence) => {
           const fields = { queue, receipts, sequence };
-          if (kind === 'ack') writeAck(writer, id, fields);
+          const ids = receipts.map((receipt) => receipt.id);
+          if (isById) writeAckCurrent(writer, id, { queue, ids, sequence });
+          else if (kind === 'ack') writeAck(writer, id, fields);
           else if (kind === 'nack')
             writeNack(writer, id, { ...fields, delayMs: ms, reason: `${ms}` });
           else if (kind === 'release') writeRelease(writer, id, fields);
@@ -333,10 +357,12 @@ export class Consumer {
     }
   }
 
-  private begin(kind: SettleKind, leases: readonly Lease[], ms: number): Settle[] {
+  private begin(kind: SettleKind, leases: readonly Lease[], ms: number, isById = false): Settle[] {
     const { world, client } = this;
     const { settles } = world.oracle;
-    return leases.map((lease) => settles.sent(kind, lease, ms, world.nowMs, client.life));
+    return leases.map((lease) => {
+      return settles.sent(kind, lease, ms, world.nowMs, client.life, isById);
+    });
   }
 
   private resent(settles: readonly Settle[]): void {

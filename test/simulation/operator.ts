@@ -11,7 +11,7 @@ import type { QueueDescription, SettingsChange } from './oracle-settings.ts';
 import type { World } from './world.ts';
 
 const destructive = new Set(['queue.purge', 'queue.delete']);
-const reading = new Set(['queues', 'queue.get']);
+const reading = new Set(['queues', 'queue.get', 'stats']);
 
 export interface QueueCounts extends QueueDescription {
   readonly ready: number;
@@ -39,8 +39,9 @@ export class Operator {
     const { weakQueues, mortalQueues, failuresMax, hasLetters, backoffMs } = conditions;
     const mortal = {
       failuresMax,
+      whenFailed: 'dead',
       ...(hasLetters && { deadQueue: letters }),
-      ...(backoffMs > 0 && { backoffMs, backoff: 'exponential' }),
+      ...(backoffMs > 0 && { backoffMs, backoff: 'exponential', backoffMsMax: 8 * backoffMs }),
     };
     for (const queue of new Set([...weakQueues, ...mortalQueues])) {
       const settings = {
@@ -65,8 +66,9 @@ export class Operator {
     if (this.waiting.length > 0) return;
     const { random, conditions } = this.world;
     const queue = random.pick(conditions.queues);
-    const choice = random.integer(0, 10);
-    if (choice === 10) this.redrive(queue);
+    const choice = random.integer(0, 11);
+    if (choice === 11) this.look();
+    else if (choice === 10) this.redrive(queue);
     else if (choice < 3) this.ask('queue.purge', { queue });
     else if (choice < 5) this.ask('queue.delete', { queue });
     else if (choice < 7) {
@@ -83,6 +85,11 @@ export class Operator {
   /** Lets all queues go on. */
   resumeAll(): void {
     for (const queue of this.world.conditions.queues) this.ask('queue.resume', { queue });
+  }
+
+  /** Looks at the broker's figures. */
+  private look(): void {
+    this.ask('stats', { queues: false });
   }
 
   count(done: (counts: readonly QueueCounts[]) => void): void {

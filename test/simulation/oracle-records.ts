@@ -94,6 +94,8 @@ export type SettleKind = 'ack' | 'nack' | 'release' | 'extend';
 
 export interface Settle {
   readonly kind: SettleKind;
+  /** An ack by message ID: whichever detached lease is in force then. */
+  readonly isById: boolean;
   readonly lease: Lease;
   readonly sentMs: number;
   /** In broker time: not executed before. */

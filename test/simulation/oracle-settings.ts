@@ -58,8 +58,9 @@ export class SettingsOracle {
   /** `code` undefined: it was done. */
   answered(change: SettingsChange, code: string | undefined, nowMs: number): void {
     if (code === undefined) this.become(change.queue, this.changed(change), nowMs);
-    // A queue that is made again begins anew.
-    else if (code === 'QUEUE_NOT_FOUND') this.become(change.queue, [this.defaults], nowMs);
+    // A queue that is made again begins anew. A redrive may lack the other one.
+    else if (code === 'QUEUE_NOT_FOUND' && change.verb !== 'queue.redrive')
+      this.become(change.queue, [this.defaults], nowMs);
     else this.become(change.queue, this.before, nowMs);
   }
 

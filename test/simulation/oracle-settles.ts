@@ -19,10 +19,18 @@ export class SettleOracle {
     this.history = history;
   }
 
-  sent(kind: SettleKind, lease: Lease, ms: number, nowMs: number, life: number): Settle {
+  sent(
+    kind: SettleKind,
+    lease: Lease,
+    ms: number,
+    nowMs: number,
+    life: number,
+    isById = false,
+  ): Settle {
     const { message } = lease;
     const settle: Settle = {
       kind,
+      isById,
       lease,
       sentMs: nowMs,
       lowMs: this.history.clock.low(life, nowMs),
@@ -67,8 +75,14 @@ export class SettleOracle {
       throw new Violation(`${kind} of ${name(message)} was confirmed at write`);
     }
     history.checkOwner(life, settle.sentMs);
-    this.checkDone(settle);
+    const isOther = settle.isById && !history.isCertain(lease, life, nowMs, settle);
+    if (!isOther) this.checkDone(settle);
     lease.open = undefined;
+    if (isOther) {
+      lease.isMaybeOver = true;
+      this.isUnknown(message, nowMs);
+      return;
+    }
     if (history.isUndone(life, isWeak)) {
       lease.isDoubtful = true;
       if (kind === 'ack') this.isUnknown(message, nowMs);
@@ -88,7 +102,7 @@ export class SettleOracle {
     const { message } = lease;
     const is = `${settle.kind} of ${name(message)} with token ${lease.token}: ${code},`;
     this.undo(settle);
-    if (code === 'STALE_RECEIPT') {
+    if (code === (settle.isById ? 'NOT_LEASED' : 'STALE_RECEIPT')) {
       history.counts.staleReceipts += 1;
       if (settle.wasGone) throw new Violation(`${is} but the message was gone`);
       if (history.isCertain(lease, life, nowMs, settle)) {

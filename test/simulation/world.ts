@@ -35,13 +35,22 @@ export interface WorldCounts {
   retriesOfArrived: number;
   severalRuns: number;
   unsubscribes: number;
+  cancels: number;
+  pings: number;
   redriven: number;
 }
 
 /** The reserve is made again in that time, once there is room. */
 const mendedMs = 3000;
 
-const passing = new Set(['DRAINING', 'PAUSED', 'QUEUE_DELETED', 'QUEUE_NOT_FOUND', 'QUEUE_EXISTS']);
+const passing = new Set([
+  'DRAINING',
+  'PAUSED',
+  'QUEUE_DELETED',
+  'QUEUE_NOT_FOUND',
+  'QUEUE_EXISTS',
+  'CANCELLED',
+]);
 
 /** A history that is smaller than that of its seed. */
 export interface Reduction {
@@ -425,6 +434,8 @@ function emptyWorldCounts(): WorldCounts {
     retriesOfArrived: 0,
     severalRuns: 0,
     unsubscribes: 0,
+    cancels: 0,
+    pings: 0,
     redriven: 0,
   };
 }
