@@ -4,15 +4,13 @@
 import type { WonderqError } from '../errors.ts';
 import type { ByteWriter } from '../protocol/byte-writer.ts';
 import { encodePlain } from '../protocol/codec.ts';
+import { verbs } from '../protocol/features.ts';
 import { ANSWER } from '../protocol/operations.ts';
 import type { Reply } from '../protocol/reply.ts';
 import { writeAdminister } from '../protocol/requests.ts';
 import { Call } from './call.ts';
 import { badField } from './checks.ts';
 import { unexpectedAnswer } from './failure.ts';
-
-/** Verbs that only look; all others change something. */
-const READS = new Set(['queue.get', 'queues', 'stats']);
 
 export class AdministerCall extends Call {
   readonly #verb: string;
@@ -36,7 +34,7 @@ export class AdministerCall extends Call {
   }
 
   override get isChange(): boolean {
-    return !READS.has(this.#verb);
+    return verbs[this.#verb]?.records.length !== 0;
   }
 
   write(writer: ByteWriter): void {
