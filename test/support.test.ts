@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { commitOfSources } from './support/commit.ts';
 import { eventually } from './support/eventually.ts';
 import { run, type TestProcess, withProcesses } from './support/processes.ts';
 import { seededRandom } from './support/random.ts';
@@ -24,6 +25,12 @@ test('a temporary directory is gone afterwards, also after a failure', async () 
   );
   assert.is(error.message, 'failed inside');
   assert.not(existsSync(path));
+});
+
+test('a run says of which commit it is, where that can be known', async () => {
+  assert.match(commitOfSources(), /^([0-9a-f]{7,}(-dirty)?|unknown)$/);
+  const outside = await withTemporary((path) => Promise.resolve(commitOfSources(path)));
+  assert.is(outside, 'unknown');
 });
 
 test('eventually returns what came true, and else says what did not', async () => {

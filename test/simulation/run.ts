@@ -5,6 +5,7 @@
  * show it: `--steps`, `--without` and `--luck`.
  */
 import { parseArgs } from 'node:util';
+import { commitOfSources } from '../support/commit.ts';
 import { printedSeed } from '../support/random.ts';
 import './small-limits.ts';
 import { type Part, parts } from './conditions.ts';
@@ -46,6 +47,7 @@ async function shrink(): Promise<boolean> {
   console.error(`after ${runs} runs, with ${left.join(', ') || 'nothing'}:`, error);
   const options = `--seed ${first} --steps ${steps} --luck ${luck} --without ${without.join(',')}`;
   console.error(`npm run simulate -- ${options} --trace    shows it again`);
+  console.error(`commit ${commitOfSources()}`);
   return false;
 }
 
@@ -57,7 +59,9 @@ async function run(): Promise<boolean> {
     print: values.trace,
     reduction: given,
   });
-  for (const { seed, error } of summary.failures) console.error(`seed ${seed}:`, error);
+  for (const { seed, error } of summary.failures) {
+    console.error(`seed ${seed} of commit ${summary.commit}:`, error);
+  }
   console.log(
     JSON.stringify({ test: 'simulation', ...summary, failures: summary.failures.length }),
   );

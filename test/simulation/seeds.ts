@@ -2,6 +2,7 @@
  * Seed after seed, until there were enough of them or the time is over, with the counts of all
  * added up.
  */
+import { commitOfSources } from '../support/commit.ts';
 import type { MakeLog } from './host.ts';
 import { type Counts, type Reduction, World } from './world.ts';
 
@@ -19,6 +20,7 @@ export interface SeedsOptions {
 }
 
 export interface Summary {
+  readonly commit: string;
   readonly first: number;
   seeds: number;
   events: number;
@@ -59,6 +61,7 @@ export async function runSeeds(options: SeedsOptions): Promise<Summary> {
     virtualMs += world.nowMs;
   }
   return {
+    commit: commitOfSources(),
     first,
     seeds,
     events,

@@ -43,6 +43,7 @@ test('every promise holds in every history', async () => {
   report('simulation', summary);
   for (const { seed, error } of summary.failures) {
     console.error(`npm run simulate -- --seed ${seed} --trace    shows it again, --shrink less`);
+    console.error(`commit ${summary.commit}`);
     throw error;
   }
   // A few seeds, as for a planted bug, do not see everything.
