@@ -25,19 +25,24 @@ export function addQueues(program: Command): void {
         await writeLine(flags.json ? jsonLine(all) : queueTable(all));
       }),
     );
-  addSettings(add(queues, 'create', 'make a queue')).action((queue: string, flags: Flags) =>
-    show(flags, (client) => client.createQueue(queue, settingsOf(flags))),
-  );
-  addSettings(add(queues, 'configure', 'change settings')).action((queue: string, flags: Flags) =>
-    show(flags, (client) => client.configureQueue(queue, settingsOf(flags))),
-  );
+  addSettings(add(queues, 'create', 'make a queue')).action((queue: string, flags: Flags) => {
+    const settings = settingsOf(flags);
+    return show(flags, (client) => client.createQueue(queue, settings));
+  });
+  addSettings(add(queues, 'configure', 'change settings')).action((queue: string, flags: Flags) => {
+    const settings = settingsOf(flags);
+    return show(flags, (client) => client.configureQueue(queue, settings));
+  });
   addWhat(add(queues, 'pause', 'refuse produce, hold deliveries back, or both')).action(
-    (queue: string, flags: Flags) =>
-      show(flags, (client) => client.pauseQueue(queue, whatOf(flags))),
+    (queue: string, flags: Flags) => {
+      const what = whatOf(flags);
+      return show(flags, (client) => client.pauseQueue(queue, what));
+    },
   );
-  addWhat(add(queues, 'resume', 'end a pause')).action((queue: string, flags: Flags) =>
-    show(flags, (client) => client.resumeQueue(queue, whatOf(flags))),
-  );
+  addWhat(add(queues, 'resume', 'end a pause')).action((queue: string, flags: Flags) => {
+    const what = whatOf(flags);
+    return show(flags, (client) => client.resumeQueue(queue, what));
+  });
   add(queues, 'purge', 'remove all messages').action((queue: string, flags: Flags) =>
     count(flags, 'purged', (client) => client.purgeQueue(queue)),
   );

@@ -38,6 +38,13 @@ test('refusals have exit codes of their own', async () => {
   assert.is((await wonderq('receive')).code, 64);
   assert.is((await wonderq('produce', '../x', 'body', '--url', 'wonderq://127.0.0.1:1')).code, 69);
   assert.is((await wonderq('serve', '--port', 'many')).code, 64);
+  const [nobody, queues] = [['--url', 'wonderq://127.0.0.1:1'], ['queues']];
+  for (const words of [
+    ['create', 'orders', '--failures-max', '0'],
+    ['pause', 'orders', '--what', 'all'],
+  ]) {
+    assert.is((await wonderq(...queues, ...words, ...nobody)).code, 64, words.join(' '));
+  }
 });
 
 test.run();
