@@ -30,6 +30,7 @@ const blank: MessageSnapshot = {
   session: 0,
   token: 0,
   dueMs: 0,
+  expiresMs: 0,
   failures: [],
 };
 

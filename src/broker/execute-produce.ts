@@ -1,6 +1,7 @@
 /**
  * Produce: admit, execute a slice, remember, answer with the last slice.
  */
+import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { writeProduced, writeProducedRun } from '../protocol/answers.ts';
 import { DURABILITY } from '../protocol/operations.ts';
@@ -36,6 +37,7 @@ export function executeProduce(
   if (progress === undefined) {
     refuseTooManyOpen(connection, session);
     core.admission.refuseWhatNeedsSpace();
+    refuseTooFarAhead(request, nowMs);
   }
   const { state } = core;
   // What has begun is finished, whatever has become of the queue meanwhile.
@@ -43,7 +45,7 @@ export function executeProduce(
   const queue = begun ?? queueToProduceTo(state, request.queue, nowMs);
   const done = progress?.done ?? 0;
   const slice = sliceFrom(core, request, done);
-  const firstId = produce(state, queue, request.priority, request.delayMs, slice, nowMs);
+  const firstId = produce(state, queue, request, slice, nowMs);
   const complete = done + slice.count === request.messages.count;
   remember(core, session, request, complete, slice.count, firstId, undefined);
   if (progress === undefined && complete) {
@@ -52,6 +54,12 @@ export function executeProduce(
     goOn(core, connection, request, progress, firstId, slice.count);
   }
   return slice.count;
+}
+
+function refuseTooFarAhead({ notBeforeMs }: Request, nowMs: number): void {
+  if (notBeforeMs - nowMs <= limits.delayMsMax) return;
+  const what = `notBeforeMs may be at most ${limits.delayMsMax} ms ahead`;
+  throw new WonderqError('BAD_REQUEST', what, { field: 'notBeforeMs' });
 }
 
 function goOn(

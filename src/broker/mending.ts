@@ -8,7 +8,7 @@
 import { limits } from '../limits.ts';
 import { DEAD, DELAYED, IN_FLIGHT } from '../queue/chunk.ts';
 import { IdList } from '../queue/id-list.ts';
-import { RETURNED_RELEASED } from '../queue/journal.ts';
+import { DIED_EXPIRED, RETURNED_RELEASED } from '../queue/journal.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import * as replay from '../queue/replay.ts';
@@ -74,8 +74,11 @@ export class Mender {
     },
     settled: (queue, _reason, ids) => this.#moveBefore(queue, ids.toArray()),
     returned: (queue, { dueMs }, ids) => this.#deliverBefore(queue, dueMs, ids),
-    // As with what came back: it had been delivered.
-    died: (queue, _how, ids) => this.#deliverBefore(queue, 0, ids),
+    // As with what came back: it had been delivered. A time to live ends without that.
+    died: (queue, { reason }, ids) => {
+      if (reason === DIED_EXPIRED) this.#moveBefore(queue, ids.toArray());
+      else this.#deliverBefore(queue, 0, ids);
+    },
     moved: (queue, _to, how, ids) => {
       if (how === undefined) this.#moveBefore(queue, ids.toArray());
       else this.#deliverBefore(queue, 0, ids);

@@ -20,8 +20,16 @@ export interface Description {
   readonly [field: string]: unknown;
 }
 
-const REASONS_SETTLED = ['', 'acked', 'discarded'];
-const RETURNED_NAMES = ['', 'nacked', 'released', 'lease ended', 'session lost'];
+export const SETTLED_NAMES = ['', 'acked', 'discarded', 'expired'];
+/** Of a death too. */
+const RETURNED_NAMES = [
+  '',
+  'nacked',
+  'released',
+  'lease ended',
+  'session lost',
+  'time to live over',
+];
 const STATES = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
 const kindNames = new Map<number, string>(
   Object.entries(RECORD).map(([name, kind]) => [kind, name]),
@@ -58,14 +66,15 @@ export class RecordDescriber {
         say({ queue: number, name, createdMs, paused, ...settings }),
       queueDeleted: (queue) => say({ queue }),
       purged: (queue, lastId) => say({ queue, lastId: String(lastId) }),
-      produced: (queue, priority, firstId, producedMs, dueMs, messages) => {
+      produced: (queue, priority, firstId, producedMs, dueMs, expiresMs, messages) => {
         const ids = Array.from({ length: messages.count }, (_, index) => String(firstId + index));
-        say({ queue, priority, ids, producedMs, ...due(dueMs), ...this.messages(messages) });
+        const times = { producedMs, ...due(dueMs), ...expires(expiresMs) };
+        say({ queue, priority, ids, ...times, ...this.messages(messages) });
       },
       delivered: (queue, session, firstToken, dueMs, ids) =>
         say({ queue, session, firstToken, dueMs, ids: listed(ids) }),
       settled: (queue, reason, ids) =>
-        say({ queue, reason: REASONS_SETTLED[reason], ids: listed(ids) }),
+        say({ queue, reason: SETTLED_NAMES[reason], ids: listed(ids) }),
       returned: (queue, how, ids) =>
         say({ queue, ...failure(how), ...due(how.dueMs), ids: listed(ids) }),
       died: (queue, how, ids) => say({ queue, ...failure(how), ids: listed(ids) }),
@@ -91,8 +100,9 @@ export class RecordDescriber {
     return { lengths: places.map(([, , length]) => length), ...this.bodies(places) };
   }
 
-  private copy({ id, state, dueMs, failures, ...copy }: MessageSnapshot) {
-    const said = { id: String(id), ...copy, state: STATES[state], ...due(dueMs) };
+  private copy({ id, state, dueMs, expiresMs, failures, ...copy }: MessageSnapshot) {
+    const times = { ...due(dueMs), ...expires(expiresMs) };
+    const said = { id: String(id), ...copy, state: STATES[state], ...times };
     return failures.length === 0 ? said : { ...said, failures: failures.map(failure) };
   }
 
@@ -140,6 +150,10 @@ export function failure({ reason, atMs, consumer, text }: Failure) {
 
 function due(dueMs: number) {
   return dueMs === 0 ? {} : { dueMs };
+}
+
+function expires(expiresMs: number) {
+  return expiresMs === 0 ? {} : { expiresMs };
 }
 
 function listed(ids: IdList): string[] {

@@ -9,7 +9,7 @@ import { settingNames, settingRows } from '../protocol/queue-settings.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
-import type { Journal, MessageSlice, Return, SettledReason } from '../queue/journal.ts';
+import type { Death, Journal, MessageSlice, Return, SettledReason } from '../queue/journal.ts';
 import type { Queue, QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { Session } from '../queue/session.ts';
@@ -90,6 +90,7 @@ export class RecordJournal implements Journal {
     firstId: number,
     nowMs: number,
     dueMs: number,
+    expiresMs: number,
     messages: MessageSlice,
   ): number {
     const length = messages.end - messages.start;
@@ -100,6 +101,7 @@ export class RecordJournal implements Journal {
     this.number(firstId);
     this.number(nowMs);
     this.number(dueMs);
+    this.number(expiresMs);
     this.number(messages.count);
     const slice = position + (this.at - start);
     this.copy(messages.buffer, messages.start, messages.end);
@@ -134,7 +136,7 @@ export class RecordJournal implements Journal {
     this.end();
   }
 
-  died(queue: Queue, how: Return, ids: IdList): void {
+  died(queue: Queue, how: Death, ids: IdList): void {
     this.begin(RECORD.died, returnBytesMax + ids.count * varintBytesMax);
     this.number(queue.number);
     this.how(how);
@@ -250,6 +252,7 @@ export class RecordJournal implements Journal {
     this.number(copy.session);
     this.number(copy.token);
     this.number(copy.dueMs);
+    this.number(copy.expiresMs);
     this.number(copy.failures.length);
     for (const failure of copy.failures) this.how(failure);
     const message = position + (this.at - first);

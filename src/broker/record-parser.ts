@@ -9,7 +9,14 @@ import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answ
 import type { MessageState } from '../queue/chunk.ts';
 import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
-import type { MessageSlice, Return, ReturnedReason, SettledReason } from '../queue/journal.ts';
+import type {
+  Death,
+  DiedReason,
+  MessageSlice,
+  Return,
+  ReturnedReason,
+  SettledReason,
+} from '../queue/journal.ts';
 import type { QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { QueueFact } from '../queue/replay.ts';
@@ -35,13 +42,14 @@ export interface Facts {
     firstId: number,
     producedMs: number,
     dueMs: number,
+    expiresMs: number,
     messages: MessageSlice,
     position: number,
   ): void;
   delivered(queue: number, session: number, firstToken: number, dueMs: number, ids: IdList): void;
   settled(queue: number, reason: SettledReason, ids: IdList): void;
   returned(queue: number, how: Return, ids: IdList): void;
-  died(queue: number, how: Return, ids: IdList): void;
+  died(queue: number, how: Death, ids: IdList): void;
   moved(from: number, to: number, how: Return | undefined, ids: IdList): void;
   redriven(queue: number, ids: IdList): void;
   extended(queue: number, dueMs: number, ids: IdList): void;
@@ -162,10 +170,11 @@ export class RecordParser {
     const firstId = reader.next();
     const nowMs = reader.next();
     const dueMs = reader.next();
+    const expiresMs = this.version === 1 ? 0 : reader.next();
     const count = reader.count();
     const messages = this.findMessages(count);
     const position = this.position + (messages.start - this.start);
-    this.facts.produced(queue, priority, firstId, nowMs, dueMs, messages, position);
+    this.facts.produced(queue, priority, firstId, nowMs, dueMs, expiresMs, messages, position);
   }
 
   /** Finds the messages of a slice again, as they lay in the frame. */
@@ -214,7 +223,7 @@ export class RecordParser {
 
   private died(): void {
     const queue = this.reader.next();
-    const how = this.how(this.reader.next() as ReturnedReason, 2);
+    const how = this.how(this.reader.next() as DiedReason, 2);
     this.list();
     this.facts.died(queue, { ...how, dueMs: 0 }, this.ids);
   }
@@ -230,7 +239,7 @@ export class RecordParser {
   }
 
   /** What follows the reason, in records from version `since` on. */
-  private how(reason: ReturnedReason, since: number): Failure {
+  private how<R extends DiedReason>(reason: R, since: number): Failure & { readonly reason: R } {
     const { reader } = this;
     if (this.version < since) return { reason, atMs: 0, consumer: '', text: '' };
     return { reason, atMs: reader.next(), consumer: reader.text(), text: reader.text() };
@@ -310,10 +319,11 @@ export class RecordParser {
     const session = reader.next();
     const token = reader.next();
     const dueMs = reader.next();
+    const expiresMs = this.version === 1 ? 0 : reader.next();
     const failures = this.version === 1 ? [] : this.failures();
     const length = reader.end - reader.at;
     if (length > 0) this.findMessages(1);
-    const counts = { deliveryCount, failureCount, session, token, dueMs, failures };
+    const counts = { deliveryCount, failureCount, session, token, dueMs, expiresMs, failures };
     const copy = { id, priority, producedMs, length, state, ...counts };
     const position = this.position + (reader.at - this.start);
     this.facts.copied(queue, copy, position, reader.buffer, reader.at);

@@ -30,6 +30,7 @@ export const RECORD = {
 /** Of the kinds that changed since the first version of the format; all others have version 1. */
 const changedVersions: Readonly<Record<number, number>> = {
   [RECORD.queueSet]: 3,
+  [RECORD.produced]: 2,
   [RECORD.returned]: 2,
   [RECORD.copied]: 2,
   [RECORD.died]: 2,

@@ -30,6 +30,8 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
       backoffMs: queue.settings.backoffMs ?? null,
       backoff: queue.settings.backoff ?? 'fixed',
       backoffMsMax: queue.settings.backoffMsMax ?? null,
+      timeToLiveMs: queue.settings.timeToLiveMs ?? null,
+      whenExpired: queue.settings.whenExpired ?? 'discard',
     },
     counters: queue.counters,
   };

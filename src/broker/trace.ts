@@ -7,9 +7,8 @@ import type { VisitRecord } from '../log/log.ts';
 import { formatReceipt } from '../protocol/receipt.ts';
 import { Walker } from '../protocol/walker.ts';
 import { IdList } from '../queue/id-list.ts';
-import { SETTLED_DISCARDED } from '../queue/journal.ts';
 import type { LogReading } from './log-state.ts';
-import { failure, readMessage } from './record-description.ts';
+import { failure, readMessage, SETTLED_NAMES } from './record-description.ts';
 import { type Facts, RecordParser } from './record-parser.ts';
 
 /** Where a record stands, and the broker time of its batch. */
@@ -20,9 +19,12 @@ export interface Place {
   readonly batch: number;
 }
 
-/** What a record says of the message. `dueMs`: until when, 0 where there is no such time. */
+/**
+ * What a record says of the message. `dueMs`: until when, 0 where there is no such time.
+ * `expiresMs`: when its time to live ends, if it has one.
+ */
 export type Said =
-  | { what: 'produced'; bytes: number; priority: number; dueMs: number }
+  | { what: 'produced'; bytes: number; priority: number; dueMs: number; expiresMs?: number }
   /** Without `bytes`: they are unreadable. */
   | { what: 'copied'; bytes?: number; failureCount: number }
   | { what: 'delivered'; session: number; receipt: string; dueMs: number }
@@ -38,7 +40,8 @@ export type Said =
 export type Failed = ReturnType<typeof failure>;
 
 /** The message is gone. */
-type Ending = 'acked' | 'discarded' | 'purged' | 'deleted';
+type Ending = Settled | 'purged' | 'deleted';
+type Settled = 'acked' | 'discarded' | 'expired';
 
 export type Step = Place &
   Said & {
@@ -108,12 +111,13 @@ export class Tracer {
       purged: (queue, lastId) => {
         if (this.#id <= lastId) this.#endAll(queue, 'purged');
       },
-      produced: (queue, priority, firstId, _producedMs, dueMs, messages) => {
+      produced: (queue, priority, firstId, _producedMs, dueMs, expiresMs, messages) => {
         const at = this.#id - firstId;
         if (at < 0 || at >= messages.count) return;
         const { buffer, offsets, lengths } = messages;
         const bytes = this.#bodyBytes(buffer as Buffer, offsets[at]!, lengths[at]!);
-        this.#begin(queue, { what: 'produced', bytes, priority, dueMs }, 0);
+        const life = expiresMs === 0 ? {} : { expiresMs };
+        this.#begin(queue, { what: 'produced', bytes, priority, dueMs, ...life }, 0);
       },
       copied: (queue, { id, length, deliveryCount, failureCount }, _position, buffer, start) => {
         if (id !== this.#id) return;
@@ -128,8 +132,7 @@ export class Tracer {
         this.#say(queue, { what: 'delivered', session, receipt, dueMs });
       },
       settled: (queue, reason, ids) => {
-        const what = reason === SETTLED_DISCARDED ? 'discarded' : 'acked';
-        if (this.#isAmong(ids)) this.#end(queue, what);
+        if (this.#isAmong(ids)) this.#end(queue, SETTLED_NAMES[reason] as Settled);
       },
       returned: (queue, how, ids) => {
         if (!this.#isAmong(ids)) return;

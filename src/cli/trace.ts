@@ -76,7 +76,8 @@ function wordsOf(step: Step): string {
   switch (step.what) {
     case 'produced': {
       const size = counted(step.bytes, 'byte');
-      return `produced with ${size}, priority ${step.priority}${delayOf(step.dueMs)}`;
+      const life = step.expiresMs === undefined ? '' : `, to live until ${isoOf(step.expiresMs)}`;
+      return `produced with ${size}, priority ${step.priority}${delayOf(step.dueMs)}${life}`;
     }
     case 'copied':
       return step.bytes === undefined
@@ -94,7 +95,9 @@ function wordsOf(step: Step): string {
     case 'unreadable':
       return 'its bytes on the disk no longer check';
     case 'died':
-      return `dead: it failed once too often, the last time ${failureOf(step)}`;
+      return step.reason === 'time to live over'
+        ? 'dead: its time to live was over'
+        : `dead: it failed once too often, the last time ${failureOf(step)}`;
     case 'moved':
       return step.failed === undefined
         ? 'moved here from another queue by an operator'
@@ -105,6 +108,8 @@ function wordsOf(step: Step): string {
       return 'acked';
     case 'discarded':
       return 'discarded: it failed once too often';
+    case 'expired':
+      return 'expired: its time to live was over';
     case 'purged':
       return 'purged with all messages of its queue';
     case 'deleted':

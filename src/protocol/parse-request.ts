@@ -108,6 +108,11 @@ function parseProduce(walker: Walker, request: Request): void {
   request.priority = givenUint(walker, 'priority', limits.priorityMax);
   walker.due('messages');
   parseMessages(walker, request.messages, request.bodyBytesMax, request.batchMessagesMax);
+  request.notBeforeMs = givenUint(walker, 'notBeforeMs', ANY);
+  if (request.notBeforeMs > 0 && request.delayMs > 0) {
+    throw badField('notBeforeMs', 'and delayMs exclude each other');
+  }
+  request.timeToLiveMs = walker.given() ? walker.uint('timeToLiveMs', limits.delayMsMax, 1) : 0;
 }
 
 function parseReceive(walker: Walker, request: Request): void {

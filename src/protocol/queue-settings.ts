@@ -77,6 +77,18 @@ export const settingRows: Readonly<Record<SettingName, SettingRow>> = {
     takes: { kind: 'queue' },
     about: 'where a message goes that failed too often; default: it stays, dead',
   },
+  timeToLiveMs: {
+    code: 9,
+    flag: '--ttl <ms>',
+    takes: whole(1, limits.delayMsMax),
+    about: 'from produce on a message may be delivered; default: as long as it takes',
+  },
+  whenExpired: {
+    code: 10,
+    flag: '--when-expired <what>',
+    takes: word('discard', 'dead'),
+    about: 'what becomes of it then: discard (default) or dead',
+  },
 };
 
 export const settingNames = Object.keys(settingRows) as readonly SettingName[];

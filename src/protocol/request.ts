@@ -36,6 +36,10 @@ export class Request {
   hasDelay = false;
   reason = '';
   priority = 0;
+  /** 0: none. */
+  notBeforeMs = 0;
+  /** 0: the queue's. */
+  timeToLiveMs = 0;
   readonly messages = new MessagesScratch();
 
   /**
@@ -96,6 +100,8 @@ export class Request {
     this.hasDelay = false;
     this.reason = '';
     this.priority = 0;
+    this.notBeforeMs = 0;
+    this.timeToLiveMs = 0;
     this.messages.count = 0;
     this.receipts.count = 0;
     this.groups.count = 0;

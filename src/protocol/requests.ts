@@ -30,6 +30,8 @@ export interface ProduceFields {
   delayMs?: number | undefined;
   priority?: number | undefined;
   messages: readonly OutgoingMessage[];
+  notBeforeMs?: number | undefined;
+  timeToLiveMs?: number | undefined;
 }
 
 export interface Receipt {
@@ -108,7 +110,10 @@ export function writeCancel(writer: ByteWriter, id: number, target: number): voi
 }
 
 export function writeProduce(writer: ByteWriter, id: number, fields: ProduceFields): void {
-  const start = begin(writer, REQUEST.produce, id, 8);
+  const { notBeforeMs, timeToLiveMs } = fields;
+  // A broker of before takes a frame that does not have what is not asked for.
+  const extra = timeToLiveMs !== undefined ? 2 : notBeforeMs !== undefined ? 1 : 0;
+  const start = begin(writer, REQUEST.produce, id, 8 + extra);
   writer.uintOrNil(fields.sequence);
   writer.string(fields.queue);
   writer.uint(fields.durability ?? 0);
@@ -116,6 +121,8 @@ export function writeProduce(writer: ByteWriter, id: number, fields: ProduceFiel
   writer.uint(fields.priority ?? 0);
   writer.arrayHeader(fields.messages.length);
   for (const message of fields.messages) writeMessage(writer, message);
+  if (extra > 0) writer.uintOrNil(notBeforeMs);
+  if (extra > 1) writer.uintOrNil(timeToLiveMs);
   writer.endFrame(start);
 }
 

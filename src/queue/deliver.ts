@@ -8,6 +8,7 @@ import type { DeliveryBatch } from './delivery-batch.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
 import type { Taker } from './taker.ts';
+import { expireFirst, isOverdue } from './time-to-live.ts';
 import { lease } from './transitions.ts';
 
 /**
@@ -98,17 +99,24 @@ function nextInLine(state: State, queue: Queue): Taker | undefined {
   return undefined;
 }
 
-/** Gives a taker up to `share` messages of the first of its queues that has some. */
+/**
+ * Gives a taker up to `share` messages of the first of its queues that has some. Returns how many,
+ * with those before them that were past their time to live.
+ */
 function serve(state: State, taker: Taker, share: number, nowMs: number): number {
+  const { batch } = state;
+  let passed = 0;
   for (const queue of taker.queues) {
     if (!canServe(queue)) continue;
-    const { batch } = state;
+    passed += expireFirst(state, queue, nowMs);
+    // What may be delivered is behind more of them: its turn comes before other queues'.
+    if (passed >= limits.sliceMessagesMax) return passed;
     collect(state, queue, taker, share, nowMs);
     if (batch.count === 0) continue;
     finish(state, queue, taker, nowMs + batch.visibilityMs);
-    return batch.count;
+    return passed + batch.count;
   }
-  return 0;
+  return passed;
 }
 
 function collect(state: State, queue: Queue, taker: Taker, share: number, nowMs: number): void {
@@ -121,6 +129,7 @@ function collect(state: State, queue: Queue, taker: Taker, share: number, nowMs:
     const lane = queue.firstReadyLane();
     const chunk = lane.firstReadyChunk();
     const index = chunk.firstReady();
+    if (isOverdue(state, chunk.rows[index]!, nowMs)) break;
     if (!fits(batch, taker, chunk.lengths[index]!)) break;
     if (!state.bodies.inMemory(chunk.positions[index]!, chunk.lengths[index]!)) {
       if (batch.count === 0) fetch(state, queue, chunk, index);

@@ -1,7 +1,7 @@
 /**
- * What time does: leases and delays end, receives give up waiting, sessions without a connection
- * lose their leases and are forgotten, and the memory of purged messages is freed. Each call does
- * one slice.
+ * What time does: messages are past their time to live, leases and delays end, receives give up
+ * waiting, sessions without a connection lose their leases and are forgotten, and the memory of
+ * purged messages is freed. Each call does one slice.
  */
 import { limits } from '../limits.ts';
 import { DELAYED, GONE } from './chunk.ts';
@@ -13,6 +13,7 @@ import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import { firstOf } from './sessions.ts';
 import type { State } from './state.ts';
+import { expireMessages } from './time-to-live.ts';
 import { endLease, freeRow, ripen } from './transitions.ts';
 
 /** Does one slice of what is due at `nowMs`. Returns whether more is due at once. */
@@ -23,10 +24,11 @@ export function expire(state: State, nowMs: number): boolean {
     freeRetired(state, limits.sliceMessagesMax);
     return true;
   }
+  const isOverdue = expireMessages(state, nowMs);
   const isMore = expireRows(state, nowMs);
   const isWaiting = giveUpWaiting(state, nowMs);
   const isLosing = loseSessions(state, nowMs);
-  return isMore || isWaiting || isLosing;
+  return isOverdue || isMore || isWaiting || isLosing;
 }
 
 /** When `expire` has something to do next; infinity for never. */
@@ -36,6 +38,7 @@ export function nextDueMs(state: State): number {
   const idle = firstOf(state.sessions.idle);
   return Math.min(
     state.leases.deadlines.firstMs,
+    state.leases.expiries.firstMs,
     state.takers.deadlines.firstMs,
     grace === undefined ? Infinity : grace.disconnectedMs + state.options.releaseAfterMs,
     idle === undefined ? Infinity : idle.disconnectedMs + limits.sessionForgetMs,

@@ -4,13 +4,13 @@
  */
 import { limits } from '../limits.ts';
 import { grown } from './chunk.ts';
-import type { ReturnedReason } from './journal.ts';
+import type { DiedReason } from './journal.ts';
 import { Texts } from './texts.ts';
 
 export interface Failure {
   /** Broker time; 0: not known, since an old record told of it. */
   readonly atMs: number;
-  readonly reason: ReturnedReason;
+  readonly reason: DiedReason;
   /** The client's name; empty for a detached lease. */
   readonly consumer: string;
   /** What the consumer said. */
@@ -71,7 +71,7 @@ export class Failures {
     for (let entry = list; entry !== 0; entry = this.nexts[entry]!) {
       found.push({
         atMs: this.times[entry]!,
-        reason: this.reasons[entry] as ReturnedReason,
+        reason: this.reasons[entry] as DiedReason,
         consumer: this.words.get(this.consumers[entry]!),
         text: this.words.get(this.texts[entry]!),
       });

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert';
 import { type Chunk, DEAD, DELAYED, GONE, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { DIED_EXPIRED } from './journal.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
@@ -11,17 +12,21 @@ import type { State } from './state.ts';
 export function checkInvariants(state: State): void {
   let rows = 0;
   let failures = 0;
+  let limited = 0;
   for (const [number, queue] of state.queuesByNumber) {
     assert(queue.number === number, 'a queue stands under its number');
     assert(state.queuesByName.get(queue.name) === queue, 'a queue stands under its name');
     rows += checkQueue(state, queue);
     failures += countFailures(state, queue.lanes);
+    for (const lane of queue.lanes) limited += countLimited(state, lane);
   }
   failures += countFailures(state, state.retired);
   for (const lane of state.retired) {
     for (const chunk of lane.chunks) rows += countRows(chunk);
+    limited += countLimited(state, lane);
   }
   assert(state.leases.failures.size === failures, 'each failure belongs to a message');
+  assert(state.leases.expiries.size === limited, 'a time to live belongs to a message');
   assert(state.leases.size === rows, `${state.leases.size} rows, ${rows} reached`);
   checkSessions(state);
   checkLines(state);
@@ -102,6 +107,10 @@ function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   );
   assert(leases.deadlines.has(row) === !isAtRest, 'whatever is more than ready has a deadline');
   assert(
+    !leases.expiries.has(row) || status === READY || !isAtRest,
+    'only what may be delivered has a time to live',
+  );
+  assert(
     leases.sessions[row] === 0 || status === IN_FLIGHT,
     'only what is in flight has a session',
   );
@@ -113,9 +122,10 @@ function countFailures({ leases }: State, lanes: readonly Lane[]): number {
     for (const { count: entries, states, rows } of chunks) {
       for (let index = 0; index < entries; index += 1) {
         if (states[index] === GONE || rows[index] === 0) continue;
-        const kept = leases.failures.of(leases.histories[rows[index]!]!).length;
-        assert(kept <= leases.deliveryCounts[rows[index]!]!, 'nothing fails undelivered');
-        count += kept;
+        const kept = leases.failures.of(leases.histories[rows[index]!]!);
+        const failed = kept.filter(({ reason }) => reason !== DIED_EXPIRED);
+        assert(failed.length <= leases.deliveryCounts[rows[index]!]!, 'nothing fails undelivered');
+        count += kept.length;
       }
     }
   }
@@ -128,6 +138,16 @@ function countRows(chunk: Chunk): number {
     if (chunk.states[index] !== GONE && chunk.rows[index] !== 0) rows += 1;
   }
   return rows;
+}
+
+function countLimited({ leases }: State, lane: Lane): number {
+  let limited = 0;
+  for (const { count, states, rows } of lane.chunks) {
+    for (let index = 0; index < count; index += 1) {
+      if (states[index] !== GONE && leases.expiries.has(rows[index]!)) limited += 1;
+    }
+  }
+  return limited;
 }
 
 function checkSessions(state: State): void {

@@ -14,7 +14,12 @@ import type { Taker } from './taker.ts';
 /** Why a message left for good. The numbers are written to the log. */
 export const SETTLED_ACKED = 1;
 export const SETTLED_DISCARDED = 2;
-export type SettledReason = typeof SETTLED_ACKED | typeof SETTLED_DISCARDED;
+/** Its time to live was over. */
+export const SETTLED_EXPIRED = 3;
+export type SettledReason =
+  | typeof SETTLED_ACKED
+  | typeof SETTLED_DISCARDED
+  | typeof SETTLED_EXPIRED;
 
 /**
  * Why a delivery ended without an ack. All but a release count as a failure. The numbers are
@@ -43,6 +48,14 @@ export interface Return {
   readonly text: string;
 }
 
+/** Why messages are dead that did not fail: their time to live was over. */
+export const DIED_EXPIRED = 5;
+export type DiedReason = ReturnedReason | typeof DIED_EXPIRED;
+export interface Expiry extends Omit<Return, 'reason'> {
+  readonly reason: typeof DIED_EXPIRED;
+}
+export type Death = Return | Expiry;
+
 /** The messages of one slice of a produce frame, in place in the frame's bytes. */
 export interface MessageSlice {
   readonly buffer: Uint8Array;
@@ -64,21 +77,25 @@ export interface Journal {
   queueDeleted(queue: Queue): void;
   /** All messages of a queue up to this ID are gone. */
   purged(queue: Queue, lastId: number): void;
-  /** Returns the position of the first byte of the messages. `dueMs` 0: ready at once. */
+  /**
+   * Returns the position of the first byte of the messages. `dueMs` 0: ready at once; `expiresMs`
+   * 0: no time to live.
+   */
   produced(
     queue: Queue,
     priority: number,
     firstId: number,
     nowMs: number,
     dueMs: number,
+    expiresMs: number,
     messages: MessageSlice,
   ): number;
   /** Tokens count up from `firstToken` in the order of the IDs. Session 0: detached. */
   delivered(queue: Queue, session: number, firstToken: number, dueMs: number, ids: IdList): void;
   settled(queue: Queue, reason: SettledReason, ids: IdList): void;
   returned(queue: Queue, how: Return, ids: IdList): void;
-  /** What would have come back failed once too often. */
-  died(queue: Queue, how: Return, ids: IdList): void;
+  /** What would have come back failed once too often, or its time to live was over. */
+  died(queue: Queue, how: Death, ids: IdList): void;
   /** So did this, and is ready in another queue now; without `how` an operator moved it. */
   moved(from: Queue, to: Queue, how: Return | undefined, ids: IdList): void;
   /** Dead messages are ready again, as if they had never failed. */

@@ -1,5 +1,6 @@
 /**
- * The rows of the messages that are more than waiting: leased, delayed, or delivered before. A row
+ * The rows of the messages that are more than waiting: leased, delayed, delivered before, or with a
+ * time to live. A row
  * holds what the index has no room for: token, session, counts. Rows are columns of numbers, reused
  * when a message goes. The rows that a session holds form a list, so that they are found when it
  * goes.
@@ -12,6 +13,8 @@ import { Failures } from './failures.ts';
 export class Leases {
   /** When a row's lease or delay ends. */
   readonly deadlines = new Deadlines();
+  /** When a row's message is past its time to live. */
+  readonly expiries = new Deadlines();
   readonly failures = new Failures();
 
   ids = new Float64Array(16);
@@ -52,9 +55,10 @@ export class Leases {
     return row;
   }
 
-  /** Frees a row that has neither deadline nor session any more. */
+  /** Frees a row that has neither deadlines nor session any more. */
   remove(row: number): void {
-    assert(this.sessions[row] === 0 && !this.deadlines.has(row), 'a row that is freed is in use');
+    const isTimed = this.deadlines.has(row) || this.expiries.has(row);
+    assert(this.sessions[row] === 0 && !isTimed, 'a row that is freed is in use');
     this.ids[row] = 0;
     if (this.histories[row] !== 0) this.failures.remove(this.histories[row]!);
     this.nexts[row] = this.firstFree;

@@ -5,7 +5,17 @@ import { WonderqError } from '../errors.ts';
 import type { MessageSlice } from './journal.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
-import { admit, delay } from './transitions.ts';
+import { admit, delay, limitLife } from './transitions.ts';
+
+/** How messages are produced. */
+export interface ProduceManner {
+  readonly priority: number;
+  /** Not delivered before that, from now or absolute; 0: ready at once. One of the two. */
+  readonly delayMs: number;
+  readonly notBeforeMs: number;
+  /** 0: the queue's. */
+  readonly timeToLiveMs: number;
+}
 
 /** The queue to produce to, made if need be, or a coded refusal. Nothing is produced yet. */
 export function queueToProduceTo(state: State, name: string, nowMs: number): Queue {
@@ -24,22 +34,33 @@ export function createQueue(state: State, queue: Queue, nowMs: number): void {
   queue.position = state.journal.queueSet(queue);
 }
 
-/** Returns the first message's ID; the others follow without gaps. `delayMs` 0: ready at once. */
+/** Returns the first message's ID; the others follow without gaps. */
 export function produce(
   state: State,
   queue: Queue,
-  priority: number,
-  delayMs: number,
+  manner: ProduceManner,
   messages: MessageSlice,
   nowMs: number,
 ): number {
   const firstId = state.nextId;
   state.nextId += messages.count;
-  const dueMs = delayMs === 0 ? 0 : nowMs + delayMs;
-  const position = state.journal.produced(queue, priority, firstId, nowMs, dueMs, messages);
-  admitSlice(state, queue, priority, firstId, nowMs, dueMs, messages, position);
+  const { priority } = manner;
+  const due = dueMsOf(manner, nowMs);
+  const expires = expiresMsOf(queue, manner, nowMs);
+  const position = state.journal.produced(queue, priority, firstId, nowMs, due, expires, messages);
+  admitSlice(state, queue, priority, firstId, nowMs, due, expires, messages, position);
   queue.counters.produced += messages.count;
   return firstId;
+}
+
+function dueMsOf({ delayMs, notBeforeMs }: ProduceManner, nowMs: number): number {
+  if (delayMs > 0) return nowMs + delayMs;
+  return notBeforeMs > nowMs ? notBeforeMs : 0;
+}
+
+function expiresMsOf({ settings }: Queue, { timeToLiveMs }: ProduceManner, nowMs: number): number {
+  const lifeMs = timeToLiveMs || settings.timeToLiveMs;
+  return lifeMs === undefined ? 0 : nowMs + lifeMs;
 }
 
 /** What a produced slice changes; replay calls it too. `position` is that of the slice's start. */
@@ -50,6 +71,7 @@ export function admitSlice(
   firstId: number,
   nowMs: number,
   dueMs: number,
+  expiresMs: number,
   messages: MessageSlice,
   position: number,
 ): void {
@@ -59,9 +81,11 @@ export function admitSlice(
     const offset = messages.offsets[messages.first + number]!;
     const length = messages.lengths[messages.first + number]!;
     admit(state, queue, lane, firstId + number, nowMs, base + offset, length);
-    if (dueMs === 0) continue;
+    if (dueMs === 0 && expiresMs === 0) continue;
     const chunk = lane.chunks[lane.chunks.length - 1]!;
-    delay(state, queue, lane, chunk, chunk.count - 1, dueMs);
+    const index = chunk.count - 1;
+    if (dueMs > 0) delay(state, queue, lane, chunk, index, dueMs);
+    if (expiresMs > 0) limitLife(state, queue, lane, chunk, index, expiresMs);
   }
   if (dueMs === 0) state.changed.add(queue);
 }

@@ -23,10 +23,15 @@ export interface QueueSettings {
   /** How that grows with each failure; undefined: it is fixed. */
   backoff?: BackOff | undefined;
   backoffMsMax?: number | undefined;
+  /** From produce on; undefined: none. For what a produce says nothing of. */
+  timeToLiveMs?: number | undefined;
+  /** What becomes of a message then; undefined: it goes. */
+  whenExpired?: WhenExpired | undefined;
 }
 
 export type WhenFailed = 'dead' | 'discard';
 export type BackOff = 'fixed' | 'linear' | 'exponential';
+export type WhenExpired = 'discard' | 'dead';
 
 export type Paused = 'none' | 'produce' | 'receive' | 'both';
 
@@ -46,6 +51,8 @@ export interface QueueCounters {
   redriven: number;
   /** To another queue. */
   moved: number;
+  /** Past their time to live, whether they went or are dead. */
+  timedOut: number;
 }
 
 export class Queue {
@@ -86,6 +93,7 @@ export class Queue {
     discarded: 0,
     redriven: 0,
     moved: 0,
+    timedOut: 0,
   };
 
   /** What `locate` found. */

@@ -26,6 +26,8 @@ export interface MessageSnapshot {
   token: number;
   /** While in flight or delayed: until when. */
   dueMs: number;
+  /** 0: no time to live. */
+  expiresMs: number;
   /** The last ones, the oldest first. */
   failures: readonly Failure[];
 }
@@ -49,7 +51,8 @@ export function snapshotLocated(state: State, queue: Queue, snapshot: MessageSna
   snapshot.failureCount = row === 0 ? 0 : leases.failureCounts[row]!;
   snapshot.session = row === 0 ? 0 : leases.sessions[row]!;
   snapshot.token = row === 0 ? 0 : leases.tokens[row]!;
-  snapshot.dueMs = row !== 0 && leases.deadlines.has(row) ? leases.deadlines.dueMsOf(row) : 0;
+  snapshot.dueMs = leases.deadlines.has(row) ? leases.deadlines.dueMsOf(row) : 0;
+  snapshot.expiresMs = leases.expiries.has(row) ? leases.expiries.dueMsOf(row) : 0;
   snapshot.failures = leases.failures.of(row === 0 ? 0 : leases.histories[row]!);
 }
 

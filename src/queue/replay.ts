@@ -9,7 +9,13 @@ import type { AnswerPart, RememberedAnswer } from './answers.ts';
 import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import { freeRetired } from './expire.ts';
 import type { IdList } from './id-list.ts';
-import { type MessageSlice, RETURNED_RELEASED, type Return } from './journal.ts';
+import {
+  type Death,
+  DIED_EXPIRED,
+  type MessageSlice,
+  RETURNED_RELEASED,
+  type Return,
+} from './journal.ts';
 import { admitSlice } from './produce.ts';
 import { forgetQueue, retireLanes } from './purge.ts';
 import { type Paused, Queue, type QueueSettings } from './queue.ts';
@@ -20,13 +26,17 @@ import { transfer } from './transfer.ts';
 import {
   delay,
   die,
+  endLife,
   fail,
   giveBack,
   lease,
+  limitLife,
   loseBody,
+  outlive,
   removeMessage,
   revive,
   ripen,
+  rowOf,
 } from './transitions.ts';
 
 /** Nothing to remember of it. */
@@ -83,12 +93,13 @@ export function replayProduced(
   firstId: number,
   nowMs: number,
   dueMs: number,
+  expiresMs: number,
   messages: MessageSlice,
   position: number,
 ): void {
   const queue = queueNumbered(state, queueNumber);
   state.nextId = Math.max(state.nextId, firstId + messages.count);
-  admitSlice(state, queue, priority, firstId, nowMs, dueMs, messages, position);
+  admitSlice(state, queue, priority, firstId, nowMs, dueMs, expiresMs, messages, position);
 }
 
 export function replayDelivered(
@@ -123,9 +134,14 @@ export function replayReturned(state: State, queueNumber: number, how: Return, i
   });
 }
 
-export function replayDied(state: State, queueNumber: number, how: Return, ids: IdList): void {
+export function replayDied(state: State, queueNumber: number, how: Death, ids: IdList): void {
   forEachKnown(state, queueNumber, ids, (queue) => {
     const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
+    if (how.reason === DIED_EXPIRED) {
+      // A log with holes may have told less of one whose bytes rotted: it is out of reach already.
+      if (chunk!.states[index] !== UNREADABLE) outlive(state, queue, lane!, chunk!, index, how);
+      return;
+    }
     assert(chunk!.states[index] === IN_FLIGHT, 'what dies was in flight');
     die(state, queue, lane!, chunk!, index, how);
   });
@@ -148,6 +164,7 @@ export function replayMoved(
 
 export function replayRedriven(state: State, queueNumber: number, ids: IdList): void {
   forEachKnown(state, queueNumber, ids, (queue) => {
+    endLife(state, queue.foundChunk!.rows[queue.foundIndex]!);
     // One whose bytes rotted meanwhile is told to be unreadable before or after that.
     if (queue.foundChunk!.states[queue.foundIndex] !== DEAD) return;
     revive(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
@@ -226,6 +243,7 @@ export function replayCopied(
     }
     move(state, queue, position);
     catchUp(state, queue, copy);
+    restoreLife(state, queue, copy);
     return;
   }
   const lane = queue.lane(copy.priority);
@@ -236,6 +254,7 @@ export function replayCopied(
   state.changed.add(queue);
   queue.locate(copy.id);
   restoreCounts(state, queue, copy);
+  restoreLife(state, queue, copy);
 }
 
 /** The located message's bytes now stand at `position`. */
@@ -262,8 +281,12 @@ export function endReplay(state: State, nowMs: number): void {
 /** What was told of the located message may have been lost since, in a log that was repaired. */
 function catchUp(state: State, queue: Queue, copy: MessageSnapshot): void {
   const { leases } = state;
-  const row = queue.foundChunk!.rows[queue.foundIndex]!;
-  const status = queue.foundChunk!.states[queue.foundIndex]!;
+  const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
+  if (chunk!.states[index] === DELAYED && copy.state !== DELAYED) {
+    ripen(state, queue, lane!, chunk!, index);
+  }
+  const row = chunk!.rows[index]!;
+  const status = chunk!.states[index]!;
   const isElsewhere = copy.state === DELAYED || copy.state === DEAD;
   if (status === READY && (isElsewhere || copy.deliveryCount > countOf(state, row))) {
     restoreCounts(state, queue, copy);
@@ -283,6 +306,9 @@ function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void 
   if (copy.deliveryCount === 0) {
     if (copy.state === DELAYED) delay(state, queue, lane!, chunk!, index, copy.dueMs);
     if (copy.state === UNREADABLE) loseBody(state, queue, lane!, chunk!, index);
+    if (copy.state === DEAD) outlive(state, queue, lane!, chunk!, index, released);
+    if (copy.failures.length === 0) return;
+    restoreHistory(state, rowOf(state, queue, lane!, chunk!, index), copy);
     return;
   }
   const session = copy.session === 0 ? undefined : sessionNumbered(state, copy.session);
@@ -301,6 +327,12 @@ function restoreHistory({ leases }: State, row: number, { failures }: MessageSna
   for (const failure of failures) {
     leases.histories[row] = leases.failures.add(leases.histories[row]!, failure);
   }
+}
+
+function restoreLife(state: State, queue: Queue, { expiresMs }: MessageSnapshot): void {
+  const { foundLane: lane, foundChunk: chunk, foundIndex: index } = queue;
+  if (expiresMs > 0) limitLife(state, queue, lane!, chunk!, index, expiresMs);
+  else endLife(state, chunk!.rows[index]!);
 }
 
 function mayBeLeased(state: number): boolean {

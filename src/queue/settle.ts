@@ -1,7 +1,7 @@
 /**
  * What a consumer says about what it holds: ack, nack, release, extend. Each is decided receipt by
  * receipt; what was valid is one record. A receipt that is not valid changes nothing; where that is
- * so because its time is over, the end of the lease is written before it is told.
+ * so because its time is over, or its message's, that end is written before it is told.
  */
 
 import type { RefusedReceipt } from './answers.ts';
@@ -11,7 +11,10 @@ import { RETURNED_EXPIRED, RETURNED_NACKED, RETURNED_RELEASED, SETTLED_ACKED } f
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
+import { endOverdue, isOverdue, keepsOverdue, writeOverdue } from './time-to-live.ts';
 import { removeMessage } from './transitions.ts';
+
+const STALE = 'STALE_RECEIPT';
 
 /** Receipts in place in a request: entries `from` to `to` of the two columns. */
 export interface Receipts {
@@ -61,7 +64,9 @@ export function ackCurrent(
     const id = receipts.ids[at]!;
     const index = at - receipts.from;
     if (queue === undefined || !queue.locate(id)) refused.push({ index, code: 'GONE' });
-    else if (!isDetached(state, queue, nowMs)) {
+    else if (endIfOverdue(state, queue, nowMs)) {
+      refused.push({ index, code: keepsOverdue(queue) ? 'NOT_LEASED' : 'GONE' });
+    } else if (!isDetached(state, queue, nowMs)) {
       refused.push({ index, code: 'NOT_LEASED' });
       endIfLapsed(state, queue, nowMs);
     } else {
@@ -70,7 +75,10 @@ export function ackCurrent(
     }
   }
   writeReturned(state, state.lapsed);
-  if (queue !== undefined) writeAcked(state, queue);
+  if (queue !== undefined) {
+    writeOverdue(state, queue);
+    writeAcked(state, queue);
+  }
   return refused.length === 0 ? undefined : refused;
 }
 
@@ -152,17 +160,28 @@ function forEachValid(
     if (queue === undefined || !queue.locate(id)) {
       refused = refused ?? [];
       refused.push({ index: at - receipts.from, code: 'GONE' });
+    } else if (endIfOverdue(state, queue, nowMs)) {
+      refused = refused ?? [];
+      refused.push({ index: at - receipts.from, code: keepsOverdue(queue) ? STALE : 'GONE' });
     } else if (isValid(state, queue, session, receipts.tokens[at]!, nowMs)) {
       change(queue);
       state.ids.push(id);
     } else {
       refused = refused ?? [];
-      refused.push({ index: at - receipts.from, code: 'STALE_RECEIPT' });
+      refused.push({ index: at - receipts.from, code: STALE });
       endIfLapsed(state, queue, nowMs);
     }
   }
   writeReturned(state, state.lapsed);
+  if (queue !== undefined) writeOverdue(state, queue);
   return refused;
+}
+
+/** Ends the located message if its time to live is over, as `expire` would soon. */
+function endIfOverdue(state: State, queue: Queue, nowMs: number): boolean {
+  if (!isOverdue(state, queue.foundChunk!.rows[queue.foundIndex]!, nowMs)) return false;
+  endOverdue(state, queue, nowMs);
+  return true;
 }
 
 /**

@@ -10,6 +10,7 @@ import { IdList } from './id-list.ts';
 import type { Bodies, Journal, Outlet } from './journal.ts';
 import type { Lane } from './lane.ts';
 import { Leases } from './leases.ts';
+import { Overdue } from './overdue.ts';
 import { Queue } from './queue.ts';
 import type { Survey } from './relocate.ts';
 import { Returned } from './returned.ts';
@@ -53,6 +54,8 @@ export class State {
   /** What came back in this slice, and beside it whose lease was found to be over. */
   readonly returned = new Returned();
   readonly lapsed = new Returned();
+  /** What was found to be past its time to live, in one queue, until it is written down. */
+  readonly overdue = new Overdue();
   readonly batch = new DeliveryBatch();
 
   constructor(options: RulesOptions, journal: Journal, outlet: Outlet, bodies: Bodies) {

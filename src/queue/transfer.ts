@@ -4,11 +4,11 @@
  */
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
-import { endLease, leaveState } from './transitions.ts';
+import { endLease, endLife, leaveState } from './transitions.ts';
 
 /**
- * The located message of `from` is ready in `to`, as if it had never failed; its deliveries and its
- * history go with it.
+ * The located message of `from` is ready in `to`, as if it had never failed, and without a time to
+ * live; its deliveries and its history go with it.
  */
 export function transfer(state: State, from: Queue, to: Queue): void {
   const { foundLane, foundChunk, foundIndex } = from;
@@ -21,6 +21,7 @@ export function transfer(state: State, from: Queue, to: Queue): void {
   const row = chunk.rows[foundIndex]!;
   leaveState(from, chunk, foundIndex);
   if (row !== 0) endLease(state, row);
+  endLife(state, row);
   from.bytes -= length;
   lane.remove(chunk, foundIndex);
   to.lane(lane.priority).insert(id, producedMs, position, length);

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert';
 import { type Chunk, DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import type { Failure } from './failures.ts';
 import { RETURNED_RELEASED, type Return } from './journal.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
@@ -41,6 +42,23 @@ export function delay(
   queue.ready -= 1;
   queue.delayed += 1;
   state.leases.deadlines.set(row, dueMs);
+}
+
+/** A message is delivered no more from `expiresMs` on. */
+export function limitLife(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+  expiresMs: number,
+): void {
+  state.leases.expiries.set(rowOf(state, queue, lane, chunk, index), expiresMs);
+}
+
+/** A row's message has no time to live any more. Row 0 is none. */
+export function endLife({ leases }: State, row: number): void {
+  if (leases.expiries.has(row)) leases.expiries.remove(row);
 }
 
 /**
@@ -86,7 +104,7 @@ export function giveBack(
 ): void {
   endDelivery(state, queue, chunk, index, how);
   if (chunk.lengths[index] === 0) {
-    setUnreadable(queue, lane, chunk, index);
+    setUnreadable(state, queue, lane, chunk, index);
     return;
   }
   queue.ready += 1;
@@ -105,10 +123,32 @@ export function die(
   how: Return,
 ): void {
   endDelivery(state, queue, chunk, index, how);
+  setDead(state, queue, lane, chunk, index);
+}
+
+/** A message is past its time to live, and stays as a dead one: that is told, but no failure. */
+export function outlive(
+  state: State,
+  queue: Queue,
+  lane: Lane,
+  chunk: Chunk,
+  index: number,
+  how: Failure,
+): void {
+  const { leases } = state;
+  const row = rowOf(state, queue, lane, chunk, index);
+  leaveState(queue, chunk, index);
+  endLease(state, row);
+  leases.histories[row] = leases.failures.add(leases.histories[row]!, how);
+  setDead(state, queue, lane, chunk, index);
+}
+
+function setDead(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
   if (chunk.lengths[index] === 0) {
-    setUnreadable(queue, lane, chunk, index);
+    setUnreadable(state, queue, lane, chunk, index);
     return;
   }
+  endLife(state, chunk.rows[index]!);
   queue.dead += 1;
   lane.setState(chunk, index, DEAD);
 }
@@ -129,7 +169,7 @@ export function ripen(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   const row = chunk.rows[index]!;
   assert(chunk.states[index] === DELAYED, 'what ripens was delayed');
   leases.deadlines.remove(row);
-  if (leases.deliveryCounts[row] === 0) {
+  if (leases.deliveryCounts[row] === 0 && !leases.expiries.has(row)) {
     leases.remove(row);
     chunk.rows[index] = 0;
   }
@@ -158,10 +198,11 @@ export function loseBody(
   if (chunk.states[index] === DELAYED) ripen(state, queue, lane, chunk, index);
   if (chunk.states[index] === IN_FLIGHT) return;
   leaveState(queue, chunk, index);
-  setUnreadable(queue, lane, chunk, index);
+  setUnreadable(state, queue, lane, chunk, index);
 }
 
-function setUnreadable(queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
+function setUnreadable(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
+  endLife(state, chunk.rows[index]!);
   queue.unreadable += 1;
   lane.setState(chunk, index, UNREADABLE);
 }
@@ -186,6 +227,7 @@ export function removeMessage(
 export function freeRow(state: State, row: number): void {
   if (row === 0) return;
   endLease(state, row);
+  endLife(state, row);
   state.leases.remove(row);
 }
 
@@ -224,7 +266,8 @@ export function leaveState(queue: Queue, chunk: Chunk, index: number): void {
   else queue.unreadable -= 1;
 }
 
-function rowOf(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): number {
+/** The row of a message, made if need be. */
+export function rowOf(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): number {
   const known = chunk.rows[index]!;
   if (known !== 0) return known;
   const row = state.leases.add(queue.number, lane.priority, chunk.idAt(index));

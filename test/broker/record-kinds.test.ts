@@ -21,12 +21,14 @@ import { settingNames, settingRows } from '../../src/protocol/queue-settings.ts'
 import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from '../../src/queue/chunk.ts';
 import { IdList } from '../../src/queue/id-list.ts';
 import {
+  DIED_EXPIRED,
   RETURNED_EXPIRED,
   RETURNED_NACKED,
   RETURNED_RELEASED,
   RETURNED_SESSION_LOST,
   SETTLED_ACKED,
   SETTLED_DISCARDED,
+  SETTLED_EXPIRED,
 } from '../../src/queue/journal.ts';
 import type { Told } from '../queue/support/recorder.ts';
 import { replayFact } from '../queue/support/replayed.ts';
@@ -69,6 +71,7 @@ const copy = {
   session,
   token: tokens + 1,
   dueMs,
+  expiresMs: nowMs + 3_600_000,
   failures: [{ atMs: nowMs, reason: RETURNED_EXPIRED, consumer: 'demo', text: '' }],
 } as const;
 
@@ -102,6 +105,7 @@ const facts: readonly Told[] = [
     firstId,
     nowMs,
     dueMs: 0,
+    expiresMs: nowMs + 3_600_000,
     bytes,
     offsets: [0, 4, 8],
     lengths: [4, 4, 4],
@@ -150,7 +154,13 @@ test('the codes', () => {
       ...FIRST_DURABILITIES.map((name, code) => `${code} ${name ?? 'default'}`),
     ],
     ['code', ...REFUSED_CODES.map((name, code) => `${code} \`${name}\``)],
-    ['reason of `settled`', `${SETTLED_ACKED} acked`, `${SETTLED_DISCARDED} discarded`],
+    [
+      'reason of `settled`',
+      `${SETTLED_ACKED} acked`,
+      `${SETTLED_DISCARDED} discarded`,
+      `${SETTLED_EXPIRED} expired`,
+    ],
+    ['reason of `died`', `as of a failure, or ${DIED_EXPIRED} time to live over`],
     [
       'reason of a failure',
       `${RETURNED_NACKED} nacked`,

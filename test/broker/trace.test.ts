@@ -47,9 +47,10 @@ function writeCopy(journal: RecordJournal, copied: number, deliveryCount: number
   const writer = new ByteWriter();
   writeMessage(writer, { body: Buffer.from('12345') });
   const bytes = writer.take();
-  const counts = { deliveryCount, failureCount: 1, session: 0, token: 0, dueMs: 0, failures: [] };
-  const known = { id: copied, priority: 0, producedMs: 5, length: bytes.length, state: 1 as const };
-  journal.copied(queue, { ...known, ...counts }, bytes, 0);
+  const times = { producedMs: 5, dueMs: 0, expiresMs: 0 };
+  const counts = { deliveryCount, failureCount: 1, session: 0, token: 0, failures: [] };
+  const known = { id: copied, priority: 0, length: bytes.length, state: 1 as const };
+  journal.copied(queue, { ...known, ...counts, ...times }, bytes, 0);
 }
 
 const expired = {
@@ -120,15 +121,9 @@ test('bytes that are unreadable are told, and not read from a copy', () => {
   const { steps } = traceOf((journal) => {
     journal.queueSet(queue);
     journal.unreadable(queue, ids(71, id));
-    const counts = {
-      deliveryCount: 2,
-      failureCount: 0,
-      session: 0,
-      token: 0,
-      dueMs: 0,
-      failures: [],
-    };
-    const copy = { id, priority: 0, producedMs: 5, length: 0, state: 4 as const, ...counts };
+    const times = { producedMs: 5, dueMs: 0, expiresMs: 0 };
+    const counts = { deliveryCount: 2, failureCount: 0, session: 0, token: 0, ...times };
+    const copy = { id, priority: 0, length: 0, state: 4 as const, failures: [], ...counts };
     journal.copied(queue, copy, Buffer.alloc(0), 0);
   });
   assert.equal(told(steps), [

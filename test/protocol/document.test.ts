@@ -57,6 +57,7 @@ test('the numbers of the operations', () => {
 test('each request has as many fields as its row shows', () => {
   const settle = { queue: 'a', receipts: [] };
   const queues = ['a'];
+  const produce = { queue: 'a', messages: [], notBeforeMs: 1, timeToLiveMs: 1 };
   const writers: Record<keyof typeof REQUEST, (writer: ByteWriter) => void> = {
     hello: (writer) => requests.writeHello(writer, 1, {}),
     resume: (writer) => requests.writeResume(writer, 1, []),
@@ -64,7 +65,7 @@ test('each request has as many fields as its row shows', () => {
     ping: (writer) => requests.writePing(writer, 1),
     cancel: (writer) => requests.writeCancel(writer, 1, 2),
     pong: (writer) => requests.writePong(writer, 1),
-    produce: (writer) => requests.writeProduce(writer, 1, { queue: 'a', messages: [] }),
+    produce: (writer) => requests.writeProduce(writer, 1, produce),
     receive: (writer) => requests.writeReceive(writer, 1, { queues, messagesMax: 1 }),
     ack: (writer) => requests.writeAck(writer, 1, settle),
     nack: (writer) => requests.writeNack(writer, 1, settle),

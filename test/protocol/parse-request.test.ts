@@ -136,6 +136,19 @@ single('a receive has a sequence only with acks', () => {
   assert.is(request.hasAcks, true);
 });
 
+single('a delay and a time not to be delivered before exclude each other', () => {
+  const frame = (delayMs: number | null, ...more: unknown[]) => {
+    return [10, 77, null, 'orders', 0, delayMs, 0, [[body]], ...more];
+  };
+  refuses(frame(1, 1), 'BAD_REQUEST', 'notBeforeMs');
+  for (const delayMs of [0, null]) {
+    assert.is(parse(encode(frame(delayMs, 1))).request.notBeforeMs, 1);
+  }
+  assert.is(parse(encode(frame(5, null, 7))).request.timeToLiveMs, 7);
+  const { request } = parse(encode(frame(5)));
+  assert.equal([request.delayMs, request.notBeforeMs, request.timeToLiveMs], [5, 0, 0]);
+});
+
 single('parts of a message', () => {
   const produce = (message: unknown) => [10, 77, null, 'orders', null, null, null, [message]];
   for (const wrong of [5, 'text', null, [], {}]) refuses(produce([wrong]), 'BAD_REQUEST', 'body');

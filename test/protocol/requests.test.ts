@@ -81,16 +81,21 @@ test('produce', () => {
     queue: queueName,
     durability: fc.option(fc.nat(1), { nil: undefined }),
     delayMs: fc.option(fc.nat(), { nil: undefined }),
+    notBeforeMs: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    timeToLiveMs: fc.option(fc.integer({ min: 1, max: 316_224_000_000 }), { nil: undefined }),
     priority: fc.option(fc.nat(255), { nil: undefined }),
     messages: fc.array(message, { minLength: 1, maxLength: 8 }),
   });
   fc.assert(
-    fc.property(fields, (given) => {
+    fc.property(fields, ({ notBeforeMs, ...rest }) => {
+      const given = rest.delayMs ? rest : { ...rest, notBeforeMs };
       const read = written((writer) => requests.writeProduce(writer, id, given));
       assert.equal(read, {
         ...{ operation: 10, id, queue: given.queue, sequence: given.sequence ?? 0 },
         durability: given.durability ?? 0,
         delayMs: given.delayMs ?? 0,
+        notBeforeMs: rest.delayMs ? 0 : (notBeforeMs ?? 0),
+        timeToLiveMs: given.timeToLiveMs ?? 0,
         priority: given.priority ?? 0,
         messages: given.messages.map(({ body, contentType, headers }) => {
           const parts: unknown[] = [Buffer.from(body)];

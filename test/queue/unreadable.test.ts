@@ -31,6 +31,7 @@ const produced: Told = {
   firstId: 1,
   nowMs: 1,
   dueMs: 0,
+  expiresMs: 0,
   bytes,
   offsets: [0],
   lengths: [bytes.length],

@@ -45,7 +45,8 @@ export function write(journal: RecordJournal, fact: Told): void {
         first: 0,
         ...columns,
       };
-      journal.produced(queue, fact.priority, fact.firstId, fact.nowMs, fact.dueMs, slice);
+      const times = [fact.nowMs, fact.dueMs, fact.expiresMs] as const;
+      journal.produced(queue, fact.priority, fact.firstId, ...times, slice);
       break;
     }
     case 'delivered':

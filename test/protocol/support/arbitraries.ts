@@ -82,16 +82,20 @@ const operations: readonly fc.Arbitrary<unknown[]>[] = [
   fc.tuple(fc.constantFrom(3, 4), positive),
   fc.tuple(fc.constant(5), positive, positive),
   fc.tuple(fc.constant(6), uint),
-  fc.tuple(
-    fc.constant(10),
-    positive,
-    sequence,
-    queueName,
-    orNil(fc.nat(1)),
-    delay,
-    orNil(fc.nat(255)),
-    fc.array(message, { minLength: 1, maxLength: 12 }),
-  ),
+  fc
+    .tuple(
+      fc.constant(10),
+      positive,
+      sequence,
+      queueName,
+      orNil(fc.nat(1)),
+      delay,
+      orNil(fc.nat(255)),
+      fc.array(message, { minLength: 1, maxLength: 12 }),
+      orNil(uint),
+      orNil(fc.integer({ min: 1, max: 316_224_000_000 })),
+    )
+    .filter((values) => !values[5] || !values[8]),
   fc
     .tuple(
       fc.constant(11),

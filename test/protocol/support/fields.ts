@@ -50,6 +50,8 @@ export const operations: Readonly<Record<number, readonly Field[]>> = {
     delay,
     { name: 'priority', kind: 'uint', value: 255, max: 255 },
     { name: 'messages', kind: 'messages', value: [[body]], required: true },
+    { name: 'notBeforeMs', kind: 'uint', value: 1_800_000_000_000 },
+    { name: 'timeToLiveMs', kind: 'uint', value: 60_000, min: 1, max: 316_224_000_000 },
   ],
   11: [
     sequence,

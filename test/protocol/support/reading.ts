@@ -16,6 +16,7 @@ type Groups = { queue: string; receipts: number[] }[];
 /** The fields that a request of this operation has, by name. */
 export function requestRead(request: Request, buffer: Buffer): Record<string, unknown> {
   const { operation, id, sequence, queue, queues, durability, delayMs, priority } = request;
+  const { notBeforeMs, timeToLiveMs } = request;
   const { messagesMax, bytesMax, waitMs, visibilityMs, detached, subscription } = request;
   const { creditMessages, creditBytes, target, pingNumber, verb } = request;
   const { version, clientName, session, token, pinged } = request;
@@ -31,7 +32,7 @@ export function requestRead(request: Request, buffer: Buffer): Record<string, un
     case 6:
       return { operation, id, pingNumber };
     case 10: {
-      const settings = { durability, delayMs, priority };
+      const settings = { durability, delayMs, priority, notBeforeMs, timeToLiveMs };
       return { operation, id, sequence, queue, ...settings, messages: messagesOf(request, buffer) };
     }
     case 11: {
@@ -84,7 +85,8 @@ export function requestUnpacked(frame: Buffer): Record<string, unknown> {
     case 6:
       return { operation, id: 0, pingNumber: id };
     case 10: {
-      const settings = { durability: c ?? 0, delayMs: d ?? 0, priority: e ?? 0, messages: f };
+      const times = { delayMs: d ?? 0, notBeforeMs: g ?? 0, timeToLiveMs: h ?? 0 };
+      const settings = { durability: c ?? 0, priority: e ?? 0, messages: f, ...times };
       return { operation, id, sequence: a ?? 0, queue: b, ...settings };
     }
     case 11: {

@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../support/random.ts';
 import type { Client, Comparison } from './comparison.ts';
+import type { ModelTimes } from './model.ts';
 import type { Receipt } from './rig.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e'];
@@ -32,6 +33,7 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [12, passTime],
   [12, (comparison) => comparison.expire()],
   [34, (comparison) => comparison.dispatch()],
+  [4, deliverLate],
   [3, coolDown],
   [6, completeFetch],
 ];
@@ -52,14 +54,21 @@ function someNames(random: Random): string[] {
 
 function produceSome(comparison: Comparison, random: Random): void {
   const wanted = random.chance(0.02) ? random.integer(100, 700) : random.integer(1, 6);
+  const { nowMs } = comparison.rig;
   const count = Math.min(wanted, liveMax - liveCount(comparison));
   if (count <= 0) return;
   const bodies = Array.from({ length: count }, (_, at) => {
     const length = random.chance(0.01) ? random.integer(60_000, 150_000) : random.integer(1, 30);
     return Buffer.alloc(length, `${comparison.model.nextId + at} `);
   });
-  const delayMs = random.chance(0.2) ? random.integer(1, 8_000) : 0;
-  comparison.produce(random.pick(names), bodies, random.pick(priorities), delayMs);
+  comparison.produce(random.pick(names), bodies, random.pick(priorities), someTimes(random, nowMs));
+}
+
+function someTimes(random: Random, nowMs: number): ModelTimes {
+  const life = random.chance(0.2) ? { timeToLiveMs: random.integer(1, 12_000) } : {};
+  if (random.chance(0.2)) return { ...life, delayMs: random.integer(1, 8_000) };
+  if (random.chance(0.9)) return life;
+  return { ...life, notBeforeMs: nowMs + random.integer(-4_000, 8_000) };
 }
 
 function liveCount({ model }: Comparison): number {
@@ -192,6 +201,8 @@ function configureOne(comparison: Comparison, random: Random): void {
     backoffMs: random.pick([0, 0, 1, 300]),
     backoff: random.pick(['fixed', 'linear', 'exponential']),
     backoffMsMax: random.pick([1_000, 5_000, Number.POSITIVE_INFINITY]),
+    timeToLiveMs: random.chance(0.3) ? random.integer(1, 9_000) : Number.POSITIVE_INFINITY,
+    keepsOverdue: random.chance(0.6),
   });
 }
 
@@ -214,6 +225,12 @@ function passTime(comparison: Comparison, random: Random): void {
   if (random.chance(0.01)) rig.nowMs += random.integer(500_000, 700_000);
   else if (random.chance(0.1)) rig.nowMs += random.integer(1_000, 12_000);
   else rig.nowMs += random.integer(0, 400);
+}
+
+/** Before what is due has happened. */
+function deliverLate(comparison: Comparison, random: Random): void {
+  comparison.rig.nowMs += random.integer(1_000, 6_000);
+  comparison.dispatch();
 }
 
 /** What was produced until now is on the disk only. */

@@ -15,11 +15,18 @@ import {
 import { joinLine } from '../../../src/queue/deliver.ts';
 import { expire } from '../../../src/queue/expire.ts';
 import { checkInvariants } from '../../../src/queue/invariants.ts';
+import { DIED_EXPIRED, SETTLED_EXPIRED } from '../../../src/queue/journal.ts';
 import { deleteQueue, purge } from '../../../src/queue/purge.ts';
 import { deadIds, redrive } from '../../../src/queue/redrive.ts';
 import type { Session } from '../../../src/queue/session.ts';
 import type { Taker } from '../../../src/queue/taker.ts';
-import { Model, type ModelMessage, type ModelQueue, releaseAfterMs } from './model.ts';
+import {
+  Model,
+  type ModelMessage,
+  type ModelQueue,
+  type ModelTimes,
+  releaseAfterMs,
+} from './model.ts';
 import { messagesOf } from './replayed.ts';
 import { type Connection, type Delivered, type Receipt, Rig, type TakeOptions } from './rig.ts';
 
@@ -37,7 +44,7 @@ export interface Handed {
   readonly key: string | undefined;
 }
 
-const waysByNumber = ['', 'nacked', 'released', 'expired', 'sessionLost'];
+const waysByNumber = ['', 'nacked', 'released', 'expired', 'sessionLost', 'timedOut'];
 const statesByNumber = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
 
 export class Comparison {
@@ -58,10 +65,10 @@ export class Comparison {
     this.reached.set(path, (this.reached.get(path) ?? 0) + 1);
   }
 
-  produce(name: string, bodies: readonly Buffer[], priority: number, delayMs: number): void {
+  produce(name: string, bodies: readonly Buffer[], priority: number, times: ModelTimes): void {
     const { rig, model } = this;
-    const expected = model.produce(name, bodies, priority, delayMs, rig.nowMs);
-    const actual = refusal(() => rig.produce(name, bodies, priority, delayMs));
+    const expected = model.produce(name, bodies, priority, times, rig.nowMs);
+    const actual = refusal(() => rig.produce(name, bodies, priority, times.delayMs, times));
     assert.is(actual, expected);
   }
 
@@ -184,6 +191,7 @@ export class Comparison {
     if (queue === undefined) return;
     const { pausesProduce, pausesReceive, visibilityMs, failuresMax, discards } = wanted;
     const { deadQueue, backoffMs, backoff, backoffMsMax } = wanted;
+    const { timeToLiveMs, keepsOverdue } = wanted;
     if (pausesProduce) queue.paused = pausesReceive ? 'both' : 'produce';
     else queue.paused = pausesReceive ? 'receive' : 'none';
     queue.settings = {
@@ -194,6 +202,8 @@ export class Comparison {
       backoffMs: backoffMs || undefined,
       backoff,
       backoffMsMax: backoffMsMax === Number.POSITIVE_INFINITY ? undefined : backoffMsMax,
+      timeToLiveMs: timeToLiveMs === Number.POSITIVE_INFINITY ? undefined : timeToLiveMs,
+      whenExpired: keepsOverdue ? 'dead' : undefined,
     };
     queue.position = recorder.queueSet(queue);
     state.changed.add(queue);
@@ -220,8 +230,10 @@ export class Comparison {
 
   dispatch(): void {
     this.isDispatching = true;
+    const { length } = this.rig.recorder.facts;
     this.rig.dispatch();
     this.isDispatching = false;
+    this.followOverdue(length);
     for (const [handle, { queues, messages, bytes, isSubscription }] of this.model.takers) {
       const taker = this.takers.get(handle)!;
       assert.equal([taker.messages, taker.bytes], [messages, bytes]);
@@ -233,6 +245,19 @@ export class Comparison {
         isWaiting || queues.some((name) => this.isFetching(name)),
         'an empty answer is due',
       );
+    }
+  }
+
+  /** What was past its time when it was to be delivered ended there. */
+  private followOverdue(from: number): void {
+    const { state, recorder, nowMs } = this.rig;
+    for (const fact of recorder.facts.slice(from)) {
+      if (fact.kind !== 'settled' && fact.kind !== 'died') continue;
+      const isKept = fact.kind === 'died';
+      const reason = fact.kind === 'died' ? fact.how.reason : fact.reason;
+      assert.is(reason, isKept ? DIED_EXPIRED : SETTLED_EXPIRED);
+      this.model.overdue(state.queuesByNumber.get(fact.number)!.name, fact.ids, isKept, nowMs);
+      this.note(isKept ? 'dead at delivery' : 'expired at delivery');
     }
   }
 
@@ -275,7 +300,7 @@ export class Comparison {
     const { state, recorder } = this.rig;
     return messagesOf(state, name).map((message) => {
       const status = statesByNumber[message.state]!;
-      const { id, priority, producedMs, deliveryCount, failureCount, dueMs } = message;
+      const { id, priority, producedMs, deliveryCount, failureCount, dueMs, expiresMs } = message;
       const session = state.sessions.withNumber(message.session)?.key;
       const token = status === 'in flight' ? message.token : 0;
       const body = recorder.bodyAt(message.position, message.length).toString('latin1', 0, 16);
@@ -283,7 +308,7 @@ export class Comparison {
         ...failure,
         reason: waysByNumber[failure.reason],
       }));
-      const counts = { deliveryCount, failureCount, failures };
+      const counts = { deliveryCount, failureCount, failures, expiresMs };
       return { id, priority, producedMs, status, session, token, dueMs, body, ...counts };
     });
   }
@@ -326,7 +351,7 @@ export class Comparison {
   }
 
   private hasFor(name: string): boolean {
-    return this.model.hasFor(name) && !this.isFetching(name);
+    return this.model.hasFor(name, this.rig.nowMs) && !this.isFetching(name);
   }
 
   private isFetching(name: string): boolean {
@@ -357,7 +382,8 @@ function expectedMessages(messages: readonly ModelMessage[]) {
     const token = status === 'in flight' ? message.token : 0;
     const dueMs = status === 'ready' || status === 'dead' ? 0 : message.dueMs;
     const body = message.body.toString('latin1', 0, 16);
-    const counts = { deliveryCount, failureCount, failures };
+    const expiresMs = Number.isFinite(message.expiresMs) ? message.expiresMs : 0;
+    const counts = { deliveryCount, failureCount, failures, expiresMs };
     return { id, priority, producedMs, status, session, token, dueMs, body, ...counts };
   });
 }

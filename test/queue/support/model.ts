@@ -12,6 +12,8 @@ export interface ModelMessage {
   state: 'ready' | 'in flight' | 'delayed' | 'dead';
   /** Of the lease or delay. */
   dueMs: number;
+  /** Not delivered from then on; infinity: no time to live. */
+  expiresMs: number;
   token: number;
   /** Whose lease; undefined: nobody's, or detached. */
   session: string | undefined;
@@ -23,7 +25,7 @@ export interface ModelMessage {
 
 export interface ModelFailure {
   readonly atMs: number;
-  readonly reason: Way;
+  readonly reason: Way | 'timedOut';
   readonly consumer: string;
   readonly text: string;
 }
@@ -53,6 +55,10 @@ export interface ModelQueue {
   backoffMs: number;
   backoff: 'fixed' | 'linear' | 'exponential';
   backoffMsMax: number;
+  /** Of what is produced without one. */
+  timeToLiveMs: number;
+  /** Past its time to live a message is dead, or goes. */
+  keepsOverdue: boolean;
   readonly counters: Record<Counter, number>;
 }
 
@@ -69,7 +75,14 @@ export type Counter =
   | 'died'
   | 'discarded'
   | 'redriven'
-  | 'moved';
+  | 'moved'
+  | 'timedOut';
+
+export interface ModelTimes {
+  readonly delayMs?: number;
+  readonly notBeforeMs?: number;
+  readonly timeToLiveMs?: number;
+}
 
 interface ModelSession {
   isConnected: boolean;
@@ -109,6 +122,7 @@ export function zeros(): Record<Counter, number> {
     discarded: 0,
     redriven: 0,
     moved: 0,
+    timedOut: 0,
   };
 }
 
@@ -141,6 +155,8 @@ export class Model {
       backoffMs: 0,
       backoff: 'fixed',
       backoffMsMax: Number.POSITIVE_INFINITY,
+      timeToLiveMs: Number.POSITIVE_INFINITY,
+      keepsOverdue: false,
       counters: zeros(),
     };
     this.queues.set(name, queue);
@@ -148,7 +164,14 @@ export class Model {
   }
 
   /** Returns the first ID, or the code of the refusal. */
-  produce(name: string, bodies: readonly Buffer[], priority: number, delayMs: number, now: number) {
+  produce(
+    name: string,
+    bodies: readonly Buffer[],
+    priority: number,
+    { delayMs = 0, notBeforeMs = 0, timeToLiveMs }: ModelTimes,
+    now: number,
+  ) {
+    const dueMs = Math.max(now + delayMs, notBeforeMs);
     const queue = this.queue(name);
     if (queue.pausesProduce) return 'PAUSED';
     const first = this.nextId;
@@ -158,8 +181,9 @@ export class Model {
         priority,
         producedMs: now,
         body,
-        state: delayMs > 0 ? 'delayed' : 'ready',
-        dueMs: now + delayMs,
+        state: dueMs > now ? 'delayed' : 'ready',
+        dueMs,
+        expiresMs: now + (timeToLiveMs ?? queue.timeToLiveMs),
         token: 0,
         session: undefined,
         deliveryCount: 0,
@@ -173,20 +197,32 @@ export class Model {
   }
 
   /** The messages that may go now, in the order in which they go. */
-  readyIn(name: string): ModelMessage[] {
-    const ready = this.queues.get(name)?.messages.filter(({ state }) => state === 'ready') ?? [];
+  readyIn(name: string, now: number): ModelMessage[] {
+    const messages = this.queues.get(name)?.messages ?? [];
+    const ready = messages.filter(({ state, expiresMs }) => state === 'ready' && now < expiresMs);
     return ready.sort((a, b) => b.priority - a.priority || a.id - b.id);
   }
 
-  hasFor(name: string): boolean {
-    return this.queues.get(name)?.pausesReceive === false && this.readyIn(name).length > 0;
+  hasFor(name: string, now: number): boolean {
+    return this.queues.get(name)?.pausesReceive === false && this.readyIn(name, now).length > 0;
+  }
+
+  /** Those that the rules found to be past their time while they delivered. */
+  overdue(name: string, ids: readonly number[], isKept: boolean, now: number): void {
+    const queue = this.queue(name);
+    assert.is(isKept, queue.keepsOverdue);
+    for (const id of ids) {
+      const message = queue.messages.find((candidate) => candidate.id === id);
+      assert.ok(message !== undefined && message.state === 'ready' && now >= message.expiresMs);
+      timeOut(queue, message!, now);
+    }
   }
 
   /** Hands out the first messages of a queue, under the tokens that the broker chose. */
   deliver(handle: number, name: string, tokens: readonly number[], now: number): ModelMessage[] {
     const taker = this.takers.get(handle)!;
     const queue = this.queue(name);
-    const messages = this.readyIn(name).slice(0, tokens.length);
+    const messages = this.readyIn(name, now).slice(0, tokens.length);
     assert.is(messages.length, tokens.length, 'more was delivered than was ready');
     assert.ok(tokens.length > 0 && tokens.length <= Math.min(taker.messages, 512));
     const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
@@ -224,6 +260,11 @@ export class Model {
       const queue = this.queues.get(name);
       const message = queue?.messages.find((candidate) => candidate.id === id);
       if (queue === undefined || message === undefined) return 'GONE';
+      if (now >= message.expiresMs) {
+        timeOut(queue, message, now);
+        if (!queue.keepsOverdue) return 'GONE';
+        return what === 'ackCurrent' ? 'NOT_LEASED' : 'STALE_RECEIPT';
+      }
       const isMine = message.session === undefined || message.session === session;
       const isLapsed = message.state === 'in flight' && now >= message.dueMs;
       if (isLapsed) {
@@ -254,6 +295,10 @@ export class Model {
   sweep(now: number): number[] {
     for (const queue of this.queues.values()) {
       for (const message of [...queue.messages]) {
+        if (now >= message.expiresMs) {
+          timeOut(queue, message, now);
+          continue;
+        }
         if (message.state === 'ready' || message.state === 'dead') continue;
         if (now < message.dueMs) continue;
         if (message.state === 'in flight') this.comeBack(queue, message, { way: 'expired', now });
@@ -374,13 +419,14 @@ export class Model {
       this.move(name, target, message);
       queue.counters.moved += 1;
     } else {
-      message.state = 'dead';
+      Object.assign(message, { state: 'dead', expiresMs: Number.POSITIVE_INFINITY });
       queue.counters.died += 1;
     }
   }
 
   private move(from: string, to: string, message: ModelMessage): void {
-    Object.assign(message, { state: 'ready', failureCount: 0 });
+    const expiresMs = Number.POSITIVE_INFINITY;
+    Object.assign(message, { state: 'ready', failureCount: 0, expiresMs });
     const queue = this.queue(from);
     queue.messages = queue.messages.filter((other) => other !== message);
     this.queue(to).messages.push(message);
@@ -395,4 +441,14 @@ export class Model {
     most = Math.min(most, backoffMsMax);
     return most === 0 ? 0 : this.spread(most, id, deliveryCount);
   }
+}
+
+function timeOut(queue: ModelQueue, message: ModelMessage, atMs: number): void {
+  const way = { atMs, reason: 'timedOut' as const, consumer: '', text: '' };
+  message.failures = [...message.failures, way].slice(-failuresKept);
+  message.state = 'dead';
+  message.session = undefined;
+  message.expiresMs = Number.POSITIVE_INFINITY;
+  queue.counters.timedOut += 1;
+  if (!queue.keepsOverdue) queue.messages = queue.messages.filter((other) => other !== message);
 }

@@ -5,7 +5,13 @@
 import * as assert from 'uvu/assert';
 import type { AnswerPart, RememberedAnswer } from '../../../src/queue/answers.ts';
 import type { IdList } from '../../../src/queue/id-list.ts';
-import type { Journal, MessageSlice, Return, SettledReason } from '../../../src/queue/journal.ts';
+import type {
+  Death,
+  Journal,
+  MessageSlice,
+  Return,
+  SettledReason,
+} from '../../../src/queue/journal.ts';
 import type { Queue } from '../../../src/queue/queue.ts';
 import type { MessageSnapshot } from '../../../src/queue/relocate.ts';
 import type { QueueFact } from '../../../src/queue/replay.ts';
@@ -27,6 +33,7 @@ export type Told =
       readonly firstId: number;
       readonly nowMs: number;
       readonly dueMs: number;
+      readonly expiresMs: number;
       readonly bytes: Buffer;
       readonly offsets: readonly number[];
       readonly lengths: readonly number[];
@@ -38,10 +45,8 @@ export type Told =
       readonly dueMs: number;
     } & OfQueue)
   | ({ readonly kind: 'settled'; readonly reason: SettledReason } & OfQueue)
-  | ({
-      readonly kind: 'returned' | 'died';
-      readonly how: Return;
-    } & OfQueue)
+  | ({ readonly kind: 'returned'; readonly how: Return } & OfQueue)
+  | ({ readonly kind: 'died'; readonly how: Death } & OfQueue)
   | ({
       readonly kind: 'moved';
       readonly to: number;
@@ -128,14 +133,16 @@ export class Recorder implements Journal {
     firstId: number,
     nowMs: number,
     dueMs: number,
+    expiresMs: number,
     messages: MessageSlice,
   ): number {
     const { buffer, start, end, count, first } = messages;
     const bytes = Buffer.from(buffer.subarray(start, end));
     const offsets = [...messages.offsets.subarray(first, first + count)].map((at) => at - start);
     const lengths = [...messages.lengths.subarray(first, first + count)];
+    const times = { nowMs, dueMs, expiresMs };
     const fact = this.tell(
-      { kind: 'produced', number, priority, firstId, nowMs, dueMs, bytes, offsets, lengths },
+      { kind: 'produced', number, priority, firstId, ...times, bytes, offsets, lengths },
       bytes.length,
     );
     for (const [at, offset] of offsets.entries()) {
@@ -160,7 +167,7 @@ export class Recorder implements Journal {
     this.tell({ kind: 'extended', number, dueMs, ids: listed(ids) });
   }
 
-  died({ number }: Queue, how: Return, ids: IdList): void {
+  died({ number }: Queue, how: Death, ids: IdList): void {
     this.tell({ kind: 'died', number, how: told(how), ids: listed(ids) });
   }
 
@@ -224,8 +231,8 @@ export class Recorder implements Journal {
   }
 }
 
-function told({ reason, atMs, dueMs, consumer, text }: Return): Return {
-  return { reason, atMs, dueMs, consumer, text };
+function told<How extends Death>({ reason, atMs, dueMs, consumer, text }: How): How {
+  return { reason, atMs, dueMs, consumer, text } as How;
 }
 
 function listed(ids: IdList): number[] {

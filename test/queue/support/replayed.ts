@@ -37,8 +37,9 @@ const replays: { readonly [K in Fact['kind']]: Replay<K> } = {
   queueDeleted: (state, fact) => replayQueueDeleted(state, fact.number),
   purged: (state, fact) => replayPurged(state, fact.number),
   produced: (state, fact) => {
-    const { number, priority, firstId, nowMs, dueMs, inside } = fact;
-    replayProduced(state, number, priority, firstId, nowMs, dueMs, sliceOf(fact), inside);
+    const { number, priority, firstId, nowMs, dueMs, expiresMs, inside } = fact;
+    const times = [nowMs, dueMs, expiresMs] as const;
+    replayProduced(state, number, priority, firstId, ...times, sliceOf(fact), inside);
   },
   delivered: (state, { number, session, firstToken, dueMs, ids }) =>
     replayDelivered(state, number, session, firstToken, dueMs, idList(ids)),
@@ -92,7 +93,7 @@ export function viewOf(state: State) {
       const { number, name, createdMs, paused, position, ready, inFlight, delayed, bytes } = queue;
       const settings = { ...queue.settings };
       const counts = { ready, inFlight, delayed, bytes };
-      const messages = messagesOf(state, name);
+      const messages = messagesOf(state, name).map(plain);
       return { number, name, createdMs, paused, position, settings, counts, messages };
     }),
     sessions: sessions.map((session) => {
@@ -101,6 +102,11 @@ export function viewOf(state: State) {
       return { number, key, name, position, leaseCount, leases: leasesOf(state, session), answers };
     }),
   };
+}
+
+/** What most messages do not have is told of those only that do. */
+function plain({ expiresMs, ...view }: MessageView) {
+  return expiresMs === 0 ? view : { ...view, expiresMs };
 }
 
 /** The messages of a queue in the order in which they would go. */

@@ -10,7 +10,7 @@ import type { DeliveryBatch } from '../../../src/queue/delivery-batch.ts';
 import { expire } from '../../../src/queue/expire.ts';
 import { checkInvariants } from '../../../src/queue/invariants.ts';
 import type { Bodies, MessageSlice, Outlet } from '../../../src/queue/journal.ts';
-import { produce, queueToProduceTo } from '../../../src/queue/produce.ts';
+import { type ProduceManner, produce, queueToProduceTo } from '../../../src/queue/produce.ts';
 import type { Queue } from '../../../src/queue/queue.ts';
 import { endReplay } from '../../../src/queue/replay.ts';
 import type { Session } from '../../../src/queue/session.ts';
@@ -139,12 +139,19 @@ export class Rig implements Outlet, Bodies {
   }
 
   /** Returns the first ID. `bodies`: how many, or which. */
-  produce(name: string, bodies: number | readonly Buffer[] = 1, priority = 0, delayMs = 0): number {
+  produce(
+    name: string,
+    bodies: number | readonly Buffer[] = 1,
+    priority = 0,
+    delayMs = 0,
+    { notBeforeMs = 0, timeToLiveMs = 0 }: Partial<ProduceManner> = {},
+  ): number {
     const { state, nowMs } = this;
     const queue = queueToProduceTo(state, name, nowMs);
     const list =
       typeof bodies === 'number' ? Array.from({ length: bodies }, () => Buffer.from('x')) : bodies;
-    return produce(state, queue, priority, delayMs, sliced(list), nowMs);
+    const manner = { priority, delayMs, notBeforeMs, timeToLiveMs };
+    return produce(state, queue, manner, sliced(list), nowMs);
   }
 
   /** Asks for messages; `dispatch` gives them. Without `waitMs` it does not wait. */
