@@ -32,9 +32,19 @@ export function parseWhole(min: number, max: number): (text: string) => number {
 export const parsePort = parseWhole(0, 65_535);
 export const parseVisibility = parseWhole(1, limits.visibilityMsMax);
 export const parseDelay = parseWhole(0, limits.delayMsMax);
+export const parseTimeToLive = parseWhole(1, limits.delayMsMax);
 export const parseWait = parseWhole(0, Number.MAX_SAFE_INTEGER);
 export const parseCount = parseWhole(1, Number.MAX_SAFE_INTEGER);
 export const parsePriority = parseWhole(0, limits.priorityMax);
+
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Milliseconds since 1970, or an ISO time that says of which zone it is. */
+export function parseTime(text: string): number {
+  const ms = /^[0-9]+$/.test(text) ? Number(text) : isoTime.test(text) ? Date.parse(text) : NaN;
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
+  throw new Error(`must be milliseconds, or a time as 2030-01-31T08:00:00Z, not "${text}"`);
+}
 
 export function parseDurability(text: string): Durability {
   if (text === 'write' || text === 'fsync') return text;

@@ -9,7 +9,14 @@ import type { Client, ProduceOptions } from '../client/client.ts';
 import type { Durability } from '../queue/queue.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
-import { parseDelay, parseDurability, parsed, parsePriority } from './parse.ts';
+import {
+  parseDelay,
+  parseDurability,
+  parsed,
+  parsePriority,
+  parseTime,
+  parseTimeToLive,
+} from './parse.ts';
 import { jsonLine, writeLine } from './text.ts';
 
 /** Lines on their way at most: enough to keep the disk busy, little enough to stay small. */
@@ -19,6 +26,8 @@ interface Flags extends BrokerFlags {
   readonly stdin?: boolean;
   readonly file?: string;
   readonly delay?: string;
+  readonly notBefore?: string;
+  readonly ttl?: string;
   readonly priority?: string;
   readonly durability?: string;
   readonly contentType?: string;
@@ -34,6 +43,8 @@ export function addProduce(program: Command): void {
     .option('--stdin', 'a message a line from standard input')
     .option('--file <file>', 'the whole file as one message')
     .option('--delay <ms>', 'not delivered before')
+    .option('--not-before <time>', 'likewise, an ISO time or milliseconds since 1970')
+    .option('--ttl <ms>', "delivered only so long; default: the queue's")
     .option('--priority <0-255>', 'the higher first')
     .option(
       '--durability <level>',
@@ -93,6 +104,8 @@ function bytesOf(text: string): Buffer {
 function optionsOf(flags: Flags, durability: Durability | undefined): ProduceOptions {
   return {
     delayMs: parsed('--delay', parseDelay, flags.delay),
+    notBefore: parsed('--not-before', parseTime, flags.notBefore),
+    timeToLiveMs: parsed('--ttl', parseTimeToLive, flags.ttl),
     priority: parsed('--priority', parsePriority, flags.priority),
     durability: durability === 'write' ? 'write' : undefined,
     contentType: flags.contentType,

@@ -33,6 +33,7 @@ import {
   checkProduceOptions,
   type ExtendOptions,
   type NackOptions,
+  notBeforeMsOf,
   type Outcome,
   type ProduceOptions,
   type ReceiveOptions,
@@ -362,6 +363,8 @@ export class Client {
       durability: isLowered ? DURABILITY.write : DURABILITY.queue,
       delayMs: options.delayMs ?? 0,
       priority: options.priority ?? 0,
+      notBeforeMs: notBeforeMsOf(options),
+      timeToLiveMs: options.timeToLiveMs,
       weakest: isLowered ? DURABILITY.write : this.#weakest,
     };
   }

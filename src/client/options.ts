@@ -29,6 +29,10 @@ export interface ConnectOptions {
 export interface ProduceOptions extends MessageOptions {
   /** Not delivered before. */
   delayMs?: number | undefined;
+  /** Likewise, a time, in milliseconds since 1970 where it is a number. One of the two. */
+  notBefore?: Date | number | undefined;
+  /** How long it may be delivered, from now on. Default: the queue's. */
+  timeToLiveMs?: number | undefined;
   /** 0 to 255, the higher first. */
   priority?: number | undefined;
   /** 'write': confirmed, and accepted, as soon as the operating system has it. */
@@ -114,10 +118,19 @@ export function checkConnectOptions(options: ConnectOptions): void {
 
 export function checkProduceOptions(options: ProduceOptions): void {
   checkDelay(options.delayMs);
+  checkInteger('notBefore', notBeforeMsOf(options), 0, Number.MAX_SAFE_INTEGER);
+  if (options.notBefore !== undefined && options.delayMs) {
+    throw badField('notBefore', 'and delayMs exclude each other');
+  }
+  checkInteger('timeToLiveMs', options.timeToLiveMs, 1, limits.delayMsMax);
   checkInteger('priority', options.priority, 0, limits.priorityMax);
   if (options.durability !== undefined && options.durability !== 'write') {
     throw badField('durability', 'of a produce can only be lowered, to write');
   }
+}
+
+export function notBeforeMsOf({ notBefore }: ProduceOptions): number | undefined {
+  return notBefore instanceof Date ? notBefore.getTime() : notBefore;
 }
 
 export function checkReceiveOptions(options: ReceiveOptions, batchMessagesMax: number): void {

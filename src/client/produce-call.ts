@@ -26,6 +26,9 @@ export interface ProduceManner {
   readonly durability: number;
   readonly delayMs: number;
   readonly priority: number;
+  readonly notBeforeMs: number | undefined;
+  /** Undefined: the queue's. */
+  readonly timeToLiveMs: number | undefined;
   /** Less in the confirmation is refused. */
   readonly weakest: Durability;
 }
@@ -49,10 +52,9 @@ abstract class ProduceCall extends Call {
   }
 
   write(writer: ByteWriter): void {
-    const { queue, durability, delayMs, priority } = this.manner;
     const { sequence, messages } = this;
     writer.ensure(this.#bytes);
-    writeProduce(writer, this.id, { sequence, queue, durability, delayMs, priority, messages });
+    writeProduce(writer, this.id, { ...this.manner, sequence, messages });
   }
 
   answered(reply: Reply): void {
@@ -162,6 +164,8 @@ function isSameManner(one: ProduceManner, other: ProduceManner): boolean {
     one.durability === other.durability &&
     one.delayMs === other.delayMs &&
     one.priority === other.priority &&
+    one.notBeforeMs === other.notBeforeMs &&
+    one.timeToLiveMs === other.timeToLiveMs &&
     one.weakest === other.weakest
   );
 }

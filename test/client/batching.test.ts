@@ -81,6 +81,49 @@ test(
 );
 
 test(
+  'so are another time to live and another time not to be delivered before',
+  withFake(async (broker, client) => {
+    const { connection } = broker;
+    broker.behaviours.set('produce', ({ id, bodies }) =>
+      connection.produced(id, [1, bodies.length]),
+    );
+    const notBefore = new Date('2030-01-31T08:00:00Z');
+    await Promise.all([
+      client.produce('orders', 'a', { timeToLiveMs: 5 }),
+      client.produce('orders', 'b', { timeToLiveMs: 5 }),
+      client.produce('orders', 'c', { timeToLiveMs: 6 }),
+      client.produce('orders', 'd', { notBefore }),
+      client.produce('orders', 'e', { notBefore: notBefore.getTime() }),
+      client.produce('orders', 'f', { notBefore: 0 }),
+      client.produce('orders', 'g'),
+    ]);
+    const frames = broker.seen.filter(({ name }) => name === 'produce');
+    assert.equal(
+      frames.map(({ bodies, notBeforeMs, timeToLiveMs }) => [bodies, notBeforeMs, timeToLiveMs]),
+      [
+        [['a', 'b'], 0, 5],
+        [['c'], 0, 6],
+        [['d', 'e'], notBefore.getTime(), 0],
+        [['f'], 0, 0],
+        [['g'], 0, 0],
+      ],
+    );
+    const wrong = [
+      [{ notBefore, delayMs: 1 }, 'notBefore'],
+      [{ notBefore: new Date('never') }, 'notBefore'],
+      [{ notBefore: -1 }, 'notBefore'],
+      [{ timeToLiveMs: 0 }, 'timeToLiveMs'],
+      [{ timeToLiveMs: 316_224_000_001 }, 'timeToLiveMs'],
+      [{ delayMs: 316_224_000_001 }, 'delayMs'],
+      [{ priority: 256 }, 'priority'],
+    ] as const;
+    for (const [options, field] of wrong) {
+      await rejects(client.produce('orders', 'x', options), { code: 'BAD_REQUEST', field });
+    }
+  }),
+);
+
+test(
   'one turn is one write, whatever it asks for',
   withFake(async (broker, client) => {
     const { connection } = broker;

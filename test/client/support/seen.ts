@@ -15,6 +15,8 @@ export interface Seen {
   readonly durability: number;
   readonly delayMs: number;
   readonly priority: number;
+  readonly notBeforeMs: number;
+  readonly timeToLiveMs: number;
   /** The bodies of a produce, as text. */
   readonly bodies: readonly string[];
   /** `ID-TOKEN` each. */
@@ -44,12 +46,14 @@ const names = new Map(Object.entries(REQUEST).map(([name, number]) => [number, n
 
 export function seenIn(request: Request, buffer: Buffer): Seen {
   const { id, sequence, queue, durability, delayMs, priority, hasAcks } = request;
+  const { notBeforeMs, timeToLiveMs } = request;
   const { messagesMax, bytesMax, waitMs, visibilityMs, detached } = request;
   const { subscription, creditMessages, creditBytes, target, pingNumber } = request;
   const { clientName, token, pinged, verb } = request;
   return {
     name: names.get(request.operation as never) as RequestName,
     ...{ id, sequence, queue, durability, delayMs, priority, hasAcks },
+    ...{ notBeforeMs, timeToLiveMs },
     ...{ messagesMax, bytesMax, waitMs, visibilityMs, detached },
     ...{ subscription, creditMessages, creditBytes, target, pingNumber },
     ...{ clientName, token, pinged, verb, arguments: request.arguments },
