@@ -194,6 +194,21 @@ async function wanders(wire: Wire, life: number): Promise<void> {
   if (life > 0) await wire.answer(wire.ask((writer, id) => writeAck(writer, id, last)));
 }
 
+/** Messages end with their time to live, ready, delayed and in flight; one is redriven. */
+async function fades(rig: Rig, wire: Wire): Promise<void> {
+  const settings = { whenExpired: 'dead' };
+  await wire.answer(wire.administer('queue.configure', { queue: 'letters', settings }));
+  const produce = { queue: 'letters', timeToLiveMs: 20 };
+  await wire.answer(wire.produce({ ...produce, delayMs: 50 }, 'delayed'));
+  await wire.answer(wire.produce(produce, 'held', 'ready'));
+  const asked = { queues: ['letters'], visibilityMs: 600_000, detached: false };
+  await wire.answer(wire.receive(asked));
+  await wire.answer(wire.produce({ ...produce, queue: 'roads' }, 'goes'));
+  await rig.run(30);
+  await wire.answer(wire.administer('queue.redrive', { queue: 'letters', limit: 2 }));
+  await wire.answer(wire.receive(asked));
+}
+
 /** One message comes and goes; queue and session come again under their names. */
 async function againAndAgain(): Promise<Files> {
   // One segment: nothing is compacted.
@@ -215,6 +230,7 @@ async function againAndAgain(): Promise<Files> {
     await wire.answer(wire.administer('queue.redrive', { queue: 'orders', limit: 1 }));
     await wire.answer(wire.receive(asked));
     await wanders(wire, life);
+    await fades(rig, wire);
     if (life === 1) {
       const answer = await wire.answer(wire.administer('queue.delete', { queue: 'orders' }));
       assert.is(answer.code, undefined);

@@ -32,6 +32,7 @@ export interface Answer {
   readonly id: number;
   readonly atMs: number;
   readonly code: string | undefined;
+  readonly field: string | undefined;
   readonly value: unknown;
   readonly runs: readonly number[];
   readonly durability: number;
@@ -184,9 +185,9 @@ export class Wire implements Transport {
       deliveryCount: reply.deliveries.deliveryCounts[at]!,
       failureCount: reply.deliveries.failureCounts[at]!,
     }));
-    const { operation, id, value, runs, durability, codes, groupCodes, queue } = reply;
+    const { operation, id, value, runs, durability, codes, groupCodes, queue, field } = reply;
     const code = operation === errorAnswer ? reply.code : undefined;
     const plain = { operation, id, value, runs, durability, codes, groupCodes, queue };
-    this.answers.push({ ...plain, code, deliveries, atMs: this.rig.scheduler.nowMs });
+    this.answers.push({ ...plain, code, field, deliveries, atMs: this.rig.scheduler.nowMs });
   }
 }
