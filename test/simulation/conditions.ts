@@ -69,6 +69,11 @@ export interface Conditions {
   readonly failChance: number;
   readonly subscribeChance: number;
   readonly detachedChance: number;
+  /** How likely a message is produced with a time to live, or not before a time. */
+  readonly lifeChance: number;
+  readonly notBeforeChance: number;
+  /** Whether what is past its time to live is dead in the queues in which messages die. */
+  readonly keepsOverdue: boolean;
 }
 
 export function drawConditions(random: Random): Conditions {
@@ -131,6 +136,9 @@ export function drawConditions(random: Random): Conditions {
     failChance: random.pick([0, 0.1, 0.4]),
     subscribeChance: random.pick([0, 0.5, 1]),
     detachedChance: random.pick([0, 0.3]),
+    lifeChance: random.pick([0, 0, 0.3]),
+    notBeforeChance: random.pick([0, 0, 0.2]),
+    keepsOverdue: random.chance(0.5),
   };
 }
 
@@ -174,6 +182,8 @@ export const parts = {
   failures: { failChance: 0 },
   subscriptions: { subscribeChance: 0 },
   detached: { detachedChance: 0 },
+  lives: { lifeChance: 0 },
+  laterTimes: { notBeforeChance: 0 },
 } as const satisfies Record<string, Partial<Conditions>>;
 
 export type Part = keyof typeof parts;

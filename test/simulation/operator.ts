@@ -42,6 +42,7 @@ export class Operator {
       whenFailed: 'dead',
       ...(hasLetters && { deadQueue: letters }),
       ...(backoffMs > 0 && { backoffMs, backoff: 'exponential', backoffMsMax: 8 * backoffMs }),
+      ...(conditions.keepsOverdue && { whenExpired: 'dead' }),
     };
     for (const queue of new Set([...weakQueues, ...mortalQueues])) {
       const settings = {

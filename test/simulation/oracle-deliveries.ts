@@ -4,6 +4,7 @@
  */
 import {
   type History,
+  isFleeting,
   isLater,
   isMaybeAcked,
   isMaybePurged,
@@ -36,6 +37,7 @@ export class DeliveryOracle {
       askedMs: facts.askedMs,
       deadlineLowMs: this.executedLow(facts, message) + facts.visibilityMs,
       deadlineHighMs: history.clock.high(facts.life, nowMs) + facts.visibilityMs,
+      expiresMs: this.expiresMs(facts, message),
       over: undefined,
       againLowMs: 0,
       againHighMs: 0,
@@ -91,7 +93,7 @@ export class DeliveryOracle {
     const { confirmed, leases } = message;
     if (confirmed === undefined || confirmed.isWeak || confirmed.atMs >= ms) return false;
     // It may be dead, also of deliveries that nobody got.
-    if (isMortal(this.history, message)) return false;
+    if (isMortal(this.history, message) || isFleeting(message)) return false;
     if (message.isDelayed || isMaybePurged(message) || isMaybeAcked(message)) return false;
     if (message.gone !== undefined) return false;
     return leases.every(
@@ -116,11 +118,14 @@ export class DeliveryOracle {
     }
     if (message.priority !== facts.priority) throw new Violation(`${is} has another priority`);
     const nowHighMs = history.clock.high(facts.life, nowMs);
-    if (nowHighMs < message.producedLowMs + message.delayMs)
+    if (nowHighMs < this.readyLowMs(message))
       throw new Violation(`${is} came before its delay was over`);
     const { producedMs } = facts;
     if (producedMs + 1 < message.producedLowMs || producedMs > nowHighMs) {
       throw new Violation(`${is} was produced at ${producedMs}, as told`);
+    }
+    if (history.clock.low(facts.life, facts.askedMs) > this.expiresMs(facts, message)) {
+      throw new Violation(`${is} came when its time to live was over`);
     }
     if (facts.failureCount >= facts.deliveryCount) {
       throw new Violation(`${is} failed more often than it was delivered`);
@@ -137,10 +142,19 @@ export class DeliveryOracle {
 
   /** A delivery is made after it was asked for and after the message was sent. */
   private executedLow(facts: DeliveryFacts, message: Message): number {
-    return Math.max(
-      this.history.clock.low(facts.life, facts.askedMs),
-      message.producedLowMs + message.delayMs,
-    );
+    return Math.max(this.history.clock.low(facts.life, facts.askedMs), this.readyLowMs(message));
+  }
+
+  /** Not delivered before that; one that died of its time to live and was redriven does not wait. */
+  private readyLowMs(message: Message): number {
+    const { producedLowMs, delayMs, notBeforeMs } = message;
+    if (isMortal(this.history, message) && isFleeting(message)) return producedLowMs;
+    return Math.max(producedLowMs + delayMs, notBeforeMs);
+  }
+
+  /** One that died and was redriven has no time to live any more. */
+  private expiresMs({ producedMs }: DeliveryFacts, message: Message): number {
+    return isMortal(this.history, message) ? Infinity : producedMs + message.timeToLiveMs;
   }
 
   private checkToken(lease: Lease): void {

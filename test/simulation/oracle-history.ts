@@ -29,6 +29,9 @@ export interface OracleSettings {
   readonly wholeBytesMax: number;
 }
 
+/** No history is as long. */
+const fleetingMs = 86_400_000;
+
 /** A promise that was not kept. */
 export class Violation extends Error {
   override readonly name = 'Violation';
@@ -126,16 +129,27 @@ export class History {
     return letters !== undefined && queue !== letters && mortalQueues.includes(message.queue);
   }
 
+  /** Whether its time to live may be over. */
+  isMaybeOverdue({ producedLowMs, timeToLiveMs }: Message, life: number, nowMs: number): boolean {
+    return this.clock.high(life, nowMs) >= producedLowMs + timeToLiveMs;
+  }
+
   /** Whether a lease is in force for certain at `nowMs` in `life`; `open` is the request asked about. */
   isCertain(lease: Lease, life: number, nowMs: number, open?: Settle): boolean {
     if (lease.isDoubtful || lease.isMaybeOver || lease.over !== undefined) return false;
     const other = lease.open === open ? undefined : lease.open;
     if (other?.kind === 'nack' || other?.kind === 'release') return false;
-    if (isMaybePurged(lease.message)) return false;
+    if (isMaybePurged(lease.message) || this.isMaybeOverdue(lease.message, life, nowMs))
+      return false;
     const lowMs = open === undefined ? lease.deadlineLowMs : open.lowBefore;
     if (this.clock.high(life, nowMs) >= lowMs) return false;
     return lease.session === undefined || this.isSafe(lease.session, nowMs);
   }
+}
+
+/** Whether it may end by its time to live, which is short. */
+export function isFleeting({ timeToLiveMs }: Message): boolean {
+  return timeToLiveMs < fleetingMs;
 }
 
 /** Whether a purge or a deletion may have taken it, or has. */

@@ -4,6 +4,7 @@
  */
 import {
   type History,
+  isFleeting,
   isLater,
   isMaybeAcked,
   isMaybePurged,
@@ -166,6 +167,7 @@ export class LivenessOracle {
 /** Whether it is in its queue for certain, and nothing about it is open. */
 function isHere(message: Message): boolean {
   if (message.confirmed === undefined || message.gone !== undefined) return false;
+  if (isFleeting(message)) return false;
   if (isMaybePurged(message) || isMaybeAcked(message)) return false;
   return message.leases.every(({ open }) => open === undefined);
 }

@@ -35,6 +35,10 @@ export interface Message {
   /** In broker time: not produced before. */
   producedLowMs: number;
   readonly delayMs: number;
+  /** In broker time: not delivered before; 0: at once. */
+  readonly notBeforeMs: number;
+  /** From when it was produced; infinity: for ever. */
+  readonly timeToLiveMs: number;
   /** In broker time: if nobody took it, it was ready by then. */
   dueHighMs: number;
   /** Not ready at once, when produced or given back. */
@@ -74,6 +78,8 @@ export interface Lease {
   /** Bounds of its deadline in broker time. */
   deadlineLowMs: number;
   deadlineHighMs: number;
+  /** In broker time: its message's time to live is over then. */
+  readonly expiresMs: number;
   /** Ended for certain by an answer, at that time. */
   over: (Told & { readonly kind: SettleKind }) | undefined;
   /** Given back with a delay: not delivered again before this, in broker time. */
@@ -162,6 +168,9 @@ export interface OracleCounts {
   orderChecks: number;
   failureChecks: number;
   undone: number;
+  /** Nobody acknowledged it, since its time to live was over. */
+  timedOut: number;
+  goneInTime: number;
   /** At the end it cannot be told whether the message should be there. */
   undecided: number;
 }
@@ -190,6 +199,8 @@ export function emptyOracleCounts(): OracleCounts {
     orderChecks: 0,
     failureChecks: 0,
     undone: 0,
+    timedOut: 0,
+    goneInTime: 0,
     undecided: 0,
   };
 }

@@ -112,7 +112,9 @@ export class SettleOracle {
       history.counts.goneReceipts += 1;
       const mayBeGone =
         message.gone !== undefined || isMaybeAcked(message) || history.mayHaveMoved(lease);
-      if (!mayBeGone && !isMaybePurged(message) && !lease.isDoubtful) {
+      const isMaybeOverdue = history.isMaybeOverdue(message, life, nowMs);
+      if (!mayBeGone && isMaybeOverdue) history.counts.goneInTime += 1;
+      else if (!mayBeGone && !isMaybePurged(message) && !lease.isDoubtful) {
         throw new Violation(`${is} but nobody took it away`);
       }
     } else {
@@ -150,6 +152,9 @@ export class SettleOracle {
     if (settle.wasOver) throw new Violation(`${is} but the lease had been given up`);
     if (settle.lowMs > settle.highBefore) {
       throw new Violation(`${is} but the lease had run down`);
+    }
+    if (settle.lowMs > lease.expiresMs) {
+      throw new Violation(`${is} but its time to live was over`);
     }
     const later = message.leases.find((other) => isLater(other, lease) && !other.isDoubtful);
     if (later === undefined) return;

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Oracle } from './oracle.ts';
+import { Oracle, type ProduceFacts } from './oracle.ts';
 import { Violation } from './oracle-history.ts';
 import type { DeliveryFacts, Lease, Message } from './oracle-records.ts';
 
@@ -51,7 +51,11 @@ class Story {
   }
 
   send(...bodies: string[]): Message {
-    const facts = { queue: 'q', bodies, priority: 0, delayMs: 0, isWeak: false };
+    return this.sendFor({}, ...bodies);
+  }
+
+  sendFor(times: Partial<ProduceFacts>, ...bodies: string[]): Message {
+    const facts = { queue: 'q', bodies, priority: 0, isWeak: false, ...times };
     return this.oracle.produceSent(facts, life, 1)[0]!;
   }
 
@@ -161,6 +165,47 @@ const wrong: Record<string, [told: RegExp, tell: () => void]> = {
       story.settle('ack', story.deliver(10, 7), 20, 'GONE');
     },
   ],
+  'late by its time to live': [
+    /came when its time to live was over/,
+    () => {
+      const story = new Story();
+      story.confirm(story.sendFor({ timeToLiveMs: 100 }, 'short'), 2);
+      story.deliver(110, 7, { id: 2, body: 'short' });
+    },
+  ],
+  'acknowledged past its time to live': [
+    /was accepted, but its time to live was over/,
+    () => {
+      const story = new Story();
+      story.confirm(story.sendFor({ timeToLiveMs: 100 }, 'short'), 2);
+      story.settle('ack', story.deliver(50, 7, { id: 2, body: 'short' }), 110);
+    },
+  ],
+  'gone before its time': [
+    /GONE, but nobody took it away/,
+    () => {
+      const story = new Story();
+      story.confirm(story.sendFor({ timeToLiveMs: 100 }, 'short'), 2);
+      story.settle('ack', story.deliver(50, 7, { id: 2, body: 'short' }), 80, 'GONE');
+    },
+  ],
+  'lost though its time to live is long': [
+    /was confirmed and is lost/,
+    () => {
+      const story = new Story();
+      story.settle('ack', story.deliver(10, 7), 20);
+      story.confirm(story.sendFor({ timeToLiveMs: 90_000_000 }, 'long'), 2);
+      story.oracle.finish();
+    },
+  ],
+  'before the time that was named': [
+    /came before its delay was over/,
+    () => {
+      const story = new Story();
+      story.confirm(story.sendFor({ notBeforeMs: 100 }, 'then'), 2);
+      story.deliver(90, 7, { id: 2, body: 'then' });
+    },
+  ],
   'an acknowledgement after the lease ran down': [
     /was accepted, but the lease had run down/,
     () => {
@@ -175,6 +220,17 @@ for (const [what, [told, tell]] of Object.entries(wrong)) {
     assert.throws(tell, (error: Error) => error instanceof Violation && told.test(error.message));
   });
 }
+
+test('a message may go at the end of its time to live, in flight or not', () => {
+  const story = new Story();
+  story.settle('ack', story.deliver(10, 7), 20);
+  story.confirm(story.sendFor({ timeToLiveMs: 100 }, 'short'), 2);
+  story.confirm(story.sendFor({ timeToLiveMs: 100 }, 'unseen'), 3);
+  story.settle('ack', story.deliver(50, 8, { id: 2, body: 'short' }), 110, 'GONE');
+  story.oracle.finish();
+  const { timedOut, goneInTime } = story.oracle.counts;
+  assert.equal([timedOut, goneInTime], [2, 1]);
+});
 
 test('a right history passes, and what is recovered without a confirmation is counted', () => {
   const story = new Story();

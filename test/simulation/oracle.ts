@@ -6,6 +6,7 @@
 import { DeliveryOracle } from './oracle-deliveries.ts';
 import {
   History,
+  isFleeting,
   isLess,
   isMaybeAcked,
   isMaybePurged,
@@ -27,7 +28,9 @@ export interface ProduceFacts {
   readonly queue: string;
   readonly bodies: readonly string[];
   readonly priority: number;
-  readonly delayMs: number;
+  readonly delayMs?: number;
+  readonly notBeforeMs?: number;
+  readonly timeToLiveMs?: number | undefined;
   /** Whether it asked for no more than `write`. */
   readonly isWeak: boolean;
 }
@@ -132,6 +135,7 @@ export class Oracle {
   produceSent(facts: ProduceFacts, life: number, nowMs: number): Message[] {
     const { history } = this;
     const lowMs = history.clock.low(life, nowMs);
+    const { delayMs = 0, notBeforeMs = 0, timeToLiveMs = Number.POSITIVE_INFINITY } = facts;
     const messages = facts.bodies.map((body) => {
       const message: Message = {
         body,
@@ -139,9 +143,11 @@ export class Oracle {
         priority: facts.priority,
         sentMs: nowMs,
         producedLowMs: lowMs,
-        delayMs: facts.delayMs,
+        delayMs,
+        notBeforeMs,
+        timeToLiveMs,
         dueHighMs: Number.POSITIVE_INFINITY,
-        isDelayed: facts.delayMs > 0,
+        isDelayed: delayMs > 0 || notBeforeMs > 0,
         id: undefined,
         idTold: undefined,
         confirmed: undefined,
@@ -195,7 +201,8 @@ export class Oracle {
     for (const [index, message] of messages.entries()) {
       history.identify(message, ids[index]!, told);
       message.confirmed = told;
-      message.dueHighMs = history.clock.high(answer.life, nowMs) + message.delayMs;
+      const highMs = history.clock.high(answer.life, nowMs);
+      message.dueHighMs = Math.max(highMs + message.delayMs, message.notBeforeMs);
       history.counts[isWeak ? 'confirmationsAtWrite' : 'confirmations'] += 1;
     }
   }
@@ -281,6 +288,10 @@ export class Oracle {
         continue;
       }
       if (gone !== undefined || message.purgedMs !== undefined) continue;
+      if (isFleeting(message)) {
+        this.history.counts.timedOut += 1;
+        continue;
+      }
       if (isMaybePurged(message) || isMaybeAcked(message)) {
         this.history.counts.undecided += 1;
         continue;
@@ -294,6 +305,7 @@ export class Oracle {
   private finishWhole(messages: readonly Message[]): void {
     if (messages.some((message) => message.confirmed !== undefined || isMaybePurged(message)))
       return;
+    if (messages.some(isFleeting)) return;
     const missing = messages.find(({ leases }) => leases.length === 0);
     if (missing === undefined) this.history.counts.wholeRecovered += 1;
     else if (messages.some(({ leases }) => leases.length > 0)) {

@@ -10,6 +10,8 @@ import type { Message } from './oracle-records.ts';
 import type { World } from './world.ts';
 
 const openMax = 8;
+/** Longer than any history, also where clocks jump. */
+const longLifeMs = 30 * 86_400_000;
 
 export class Producer {
   readonly client: Client;
@@ -43,18 +45,19 @@ export class Producer {
     const { world, client } = this;
     const { random, conditions } = world;
     const count = random.chance(0.7) ? 1 : random.integer(1, conditions.batchMax);
+    const times = this.times();
     const facts = {
+      ...times,
       queue: given ?? random.pick(conditions.queues),
       bodies: Array.from({ length: count }, () => this.body(count)),
       priority: random.integer(0, conditions.priorities - 1),
-      delayMs: random.chance(conditions.delayChance) ? random.integer(1, 800) : 0,
       isWeak: random.chance(conditions.weakProduceChance),
     };
     const messages = world.oracle.produceSent(facts, client.life, world.nowMs);
     const fields = {
       queue: facts.queue,
       priority: facts.priority,
-      delayMs: facts.delayMs,
+      ...times,
       durability: facts.isWeak ? DURABILITY.write : DURABILITY.queue,
       messages: facts.bodies.map((body) => ({ body: Buffer.from(body) })),
     };
@@ -77,6 +80,19 @@ export class Producer {
     if (!isTwice) return;
     world.counts.sentTwice += 1;
     client.sendAgain(open);
+  }
+
+  private times() {
+    const { client, world } = this;
+    const { random, conditions } = world;
+    const life = random.pick([random.integer(1, 200), random.integer(1, 2000), longLifeMs]);
+    const timeToLiveMs = random.chance(conditions.lifeChance) ? life : undefined;
+    if (random.chance(conditions.notBeforeChance)) {
+      const lowMs = world.oracle.history.clock.low(client.life, world.nowMs);
+      return { timeToLiveMs, notBeforeMs: Math.round(lowMs) + random.integer(1, 800) };
+    }
+    const isDelayed = random.chance(conditions.delayChance);
+    return { timeToLiveMs, ...(isDelayed && { delayMs: random.integer(1, 800) }) };
   }
 
   private body(count: number): string {
