@@ -5,7 +5,6 @@
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { writeOk } from '../protocol/answers.ts';
-import { isQueueName } from '../protocol/names.ts';
 import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import type { Request } from '../protocol/request.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
@@ -16,6 +15,7 @@ import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
 import { deadIds, redrive } from '../queue/redrive.ts';
 import type { Session } from '../queue/session.ts';
 import type { State } from '../queue/state.ts';
+import { type Arguments, badField, count, flag, isWhole, name, text } from './arguments.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
@@ -23,8 +23,6 @@ import { describeBroker, describeQueue, listQueues } from './stats.ts';
 
 /** What one request redrives. */
 const sliceMax = limits.sliceMessagesMax;
-
-type Arguments = Readonly<Record<string, unknown>>;
 
 interface Verb {
   /** Whether it changes anything: then a sequence number counts. */
@@ -221,41 +219,8 @@ function idsOf({ ids }: Arguments): number[] | undefined {
   return [...new Set(ids as number[])];
 }
 
-function isWhole(value: unknown, least: number, most: number): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
-}
-
 function whatOf(args: Arguments): 'produce' | 'receive' | 'both' {
   const what = args.what ?? 'both';
   if (what === 'produce' || what === 'receive' || what === 'both') return what;
   throw badField('what', 'must be produce, receive or both');
-}
-
-function name(args: Arguments, field = 'queue'): string {
-  const value = args[field];
-  if (typeof value !== 'string') throw badField(field, 'must be a str');
-  if (isQueueName(value)) return value;
-  throw new WonderqError('BAD_NAME', undefined, { field });
-}
-
-function text(args: Arguments, field: string): string | undefined {
-  const value = args[field] ?? undefined;
-  if (value === undefined || typeof value === 'string') return value;
-  throw badField(field, 'must be a str');
-}
-
-function count(args: Arguments, field: string, most: number, fallback: number): number {
-  const value = args[field] ?? fallback;
-  if (typeof value === 'number' && value >= 1 && value <= most) return value;
-  throw badField(field, `must be 1 to ${most}`);
-}
-
-function flag(args: Arguments, field: string, fallback: boolean): boolean {
-  const value = args[field] ?? fallback;
-  if (typeof value === 'boolean') return value;
-  throw badField(field, 'must be a bool');
-}
-
-function badField(field: string, what: string): WonderqError {
-  return new WonderqError('BAD_REQUEST', `${field} ${what}`, { field });
 }
