@@ -78,6 +78,7 @@ export const limits = {
   /** After an orderly end the other side has this long to close as well. */
   lingerMs: 5 * SECOND_MS,
   takersPerConnectionMax: 1_024,
+  looksPerConnectionMax: 64,
 
   /** Log. */
   segmentBytes: 64 * MIB,

@@ -18,6 +18,7 @@ import type { State } from '../queue/state.ts';
 import { type Arguments, badField, count, flag, isWhole, name, text } from './arguments.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import { looks } from './look.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
 import { describeBroker, describeQueue, listQueues } from './stats.ts';
 
@@ -89,12 +90,16 @@ const VERBS: Readonly<Record<string, Verb>> = {
 
 export const verbNames = Object.keys(VERBS) as readonly string[];
 
+/** Returns its cost in messages. */
 export function administer(
   core: Core,
   connection: Connection,
   request: Request,
   nowMs: number,
-): void {
+): number {
+  if (Object.hasOwn(looks, request.verb)) {
+    return core.looks.begin(connection, request.id, looks[request.verb]!(core, request.arguments));
+  }
   const verb = Object.hasOwn(VERBS, request.verb) ? VERBS[request.verb] : undefined;
   if (verb === undefined) {
     throw new WonderqError('UNKNOWN_OPERATION', 'no such verb', { field: 'verb' });
@@ -109,6 +114,7 @@ export function administer(
   const output = core.gate.output(connection, 'fsync');
   writeOk(output.writer, request.id, verb.value(core, request.arguments, outcome, nowMs));
   if (session !== undefined) core.gate.countSequenced(connection, output, request);
+  return 1;
 }
 
 function outcomeOf(done: number | Outcome): Outcome {

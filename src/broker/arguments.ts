@@ -29,6 +29,19 @@ export function count(args: Arguments, field: string, most: number, fallback: nu
   throw badField(field, `must be 1 to ${most}`);
 }
 
+/** Without a `fallback` it must be given. */
+export function whole(
+  args: Arguments,
+  field: string,
+  least: number,
+  most: number,
+  fallback?: number,
+): number {
+  const value = args[field] ?? fallback;
+  if (isWhole(value, least, most)) return value;
+  throw badField(field, `must be ${least} to ${most}`);
+}
+
 export function flag(args: Arguments, field: string, fallback: boolean): boolean {
   const value = args[field] ?? fallback;
   if (typeof value === 'boolean') return value;

@@ -20,6 +20,7 @@ import { leave, unblock } from './execute-session.ts';
 import { Fetches } from './fetches.ts';
 import { Intake } from './intake.ts';
 import { look } from './liveness.ts';
+import { Looks } from './looks.ts';
 import { Reads } from './reads.ts';
 import { RecordReader } from './record-reader.ts';
 import { Rot, type RotFound } from './rot.ts';
@@ -79,6 +80,7 @@ export class Broker {
     const nextTurn = () => this.nextTurn();
     this.rot = new Rot(this.core, nextTurn, options.rotFound ?? (() => {}));
     this.compaction = new Compaction(this.core, this.rot, reads, nextTurn, this.failed);
+    this.core.looks = new Looks(this.core, reads, nextTurn, this.failed);
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });

@@ -61,6 +61,8 @@ export class Connection {
   running: RunningRequest | undefined;
   /** Sequenced requests whose answers have not left. */
   openSequenced = 0;
+  /** Looks at messages that wait for the disk. */
+  openLooks = 0;
   /** Since when a frame has been incomplete, in broker time. */
   partialSinceMs: number | undefined;
   /** Since when it has been full of what the other side did not read, in broker time. */

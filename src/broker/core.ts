@@ -16,6 +16,7 @@ import { Admission } from './admission.ts';
 import type { BrokerTime } from './broker-time.ts';
 import type { Connection } from './connection.ts';
 import { Gate } from './gate.ts';
+import type { Looks } from './looks.ts';
 import { ConnectionOutlet } from './outlet.ts';
 import { RecordJournal } from './record-journal.ts';
 import type { BrokerSettings } from './settings.ts';
@@ -35,6 +36,8 @@ export class Core {
   readonly gate = new Gate();
   readonly admission: Admission;
   readonly outlet = new ConnectionOutlet(this);
+  /** Set by the broker that this is the core of. */
+  looks!: Looks;
   /** Set once the log is replayed. */
   time!: BrokerTime;
   /** Reused for every frame. */

@@ -31,7 +31,6 @@ const SMALL: Readonly<Record<number, Execute>> = {
   [REQUEST.credit]: addCredit,
   [REQUEST.unsubscribe]: unsubscribe,
   [REQUEST.cancel]: cancel,
-  [REQUEST.administer]: administer,
 };
 
 /**
@@ -82,6 +81,8 @@ function execute(core: Core, connection: Connection, nowMs: number): number {
       return executeSettle(core, connection, request, nowMs);
     case REQUEST.receive:
       return executeReceive(core, connection, request, nowMs);
+    case REQUEST.administer:
+      return administer(core, connection, request, nowMs);
     default:
       executeSmall(core, connection, request, nowMs);
       return 1;

@@ -30,7 +30,7 @@ const RETURNED_NAMES = [
   'session lost',
   'time to live over',
 ];
-const STATES = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
+export const messageStates = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
 const kindNames = new Map<number, string>(
   Object.entries(RECORD).map(([name, kind]) => [kind, name]),
 );
@@ -102,7 +102,7 @@ export class RecordDescriber {
 
   private copy({ id, state, dueMs, expiresMs, failures, ...copy }: MessageSnapshot) {
     const times = { ...due(dueMs), ...expires(expiresMs) };
-    const said = { id: String(id), ...copy, state: STATES[state], ...times };
+    const said = { id: String(id), ...copy, state: messageStates[state], ...times };
     return failures.length === 0 ? said : { ...said, failures: failures.map(failure) };
   }
 

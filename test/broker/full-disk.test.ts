@@ -81,6 +81,20 @@ test('a start on a full disk works and has everything', async () => {
   }
 });
 
+test('messages can be looked at (E37)', async () => {
+  const { rig, wire } = await began();
+  const { confirmed } = await fill(wire);
+  const { appended } = rig.log;
+  const asked = { queue: 'q', limit: 3, bodyBytes: 3 };
+  const { value } = await wire.answer(wire.administer('messages', asked));
+  const { messages } = value as { messages: { body: Buffer }[] };
+  assert.equal(
+    messages.map(({ body }) => body.toString()),
+    confirmed.slice(0, 3).map((text) => text.slice(0, 3)),
+  );
+  assert.is(rig.log.appended, appended);
+});
+
 test('when others give space back produce opens without a restart', async () => {
   const { rig, wire } = await began();
   await fill(wire);

@@ -3,6 +3,7 @@
  * receipts of every kind that a client could come up with.
  */
 import type { Random } from '../../support/random.ts';
+import { browseSome } from './browsing.ts';
 import type { Client, Comparison } from './comparison.ts';
 import type { ModelTimes } from './model.ts';
 import type { Receipt } from './rig.ts';
@@ -36,6 +37,7 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [4, deliverLate],
   [3, coolDown],
   [6, completeFetch],
+  [8, browseSome],
 ];
 const weightSum = commands.reduce((sum, [weight]) => sum + weight, 0);
 
