@@ -16,6 +16,7 @@ import {
   describeLocated,
 } from './message-description.ts';
 import { messageStates } from './record-description.ts';
+import { WhyLook } from './why.ts';
 
 /** What is counted for one message beside its bytes, and for each of its failures. */
 const shownBytes = 256;
@@ -47,6 +48,7 @@ export interface Look {
 export const looks: Readonly<Record<string, (core: Core, args: Arguments) => Look>> = {
   messages: (core, args) => new PageLook(core, args),
   message: (core, args) => new MessageLook(core, args),
+  why: (core, args) => new WhyLook(core, args),
 };
 
 class PageLook implements Look {
