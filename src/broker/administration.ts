@@ -88,7 +88,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
 };
 
-export const verbNames = Object.keys(VERBS) as readonly string[];
+export const verbNames: readonly string[] = [...Object.keys(VERBS), ...Object.keys(looks)];
 
 /** Returns its cost in messages. */
 export function administer(

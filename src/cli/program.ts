@@ -6,6 +6,7 @@ import { brokerVersion } from '../broker/settings.ts';
 import { addBench } from './bench.ts';
 import { addConsume } from './consume.ts';
 import { addLog } from './log.ts';
+import { addPeek } from './peek.ts';
 import { addProduce } from './produce.ts';
 import { addQueues } from './queues.ts';
 import { addReceive } from './receive.ts';
@@ -15,6 +16,7 @@ import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
 import { addTorture } from './torture.ts';
 import { addTrace } from './trace.ts';
+import { addWhy } from './why.ts';
 
 const additions = [
   addServe,
@@ -23,6 +25,8 @@ const additions = [
   addSettle,
   addConsume,
   addQueues,
+  addPeek,
+  addWhy,
   addRedrive,
   addStats,
   addTrace,

@@ -15,9 +15,14 @@ export function writeLine(line: string): Promise<void> {
   });
 }
 
+/** Text of others in one line, as it is but for what a terminal would obey. */
+export function harmless(text: string): string {
+  return text.replace(ALL_UNSAFE, escaped);
+}
+
 /** JSON in one line, with nothing in it that a terminal would obey. */
 export function jsonLine(value: unknown): string {
-  return JSON.stringify(value).replace(ALL_UNSAFE, escaped);
+  return harmless(JSON.stringify(value));
 }
 
 /** A body for a plain line: as it is, or a JSON string where it has control characters. */

@@ -4,8 +4,9 @@
 import { WonderqError } from '../errors.ts';
 import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import { AdministerCall } from './administer-call.ts';
-import { badField } from './checks.ts';
+import { badField, checkQueue } from './checks.ts';
 import type { Connection } from './connection.ts';
+import { forCaller } from './failure.ts';
 import type { Settings } from './options.ts';
 
 /** Pages of this many are fetched where all queues are asked for. */
@@ -44,6 +45,21 @@ export function administer(connection: Connection, verb: string, fields: Fields)
     connection.gathering.close();
     connection.submit(new AdministerCall(verb, fields, answered, reject));
   });
+}
+
+/** `administer` for a verb that is about one queue. */
+export async function askOfQueue<Value = Fields>(
+  connection: Connection,
+  verb: string,
+  queue: string,
+  fields: Fields = {},
+): Promise<Value> {
+  try {
+    checkQueue(queue);
+    return (await administer(connection, verb, { queue, ...fields })) as Value;
+  } catch (error) {
+    throw forCaller(error);
+  }
 }
 
 export function checkWhat(what: PauseWhat): PauseWhat {

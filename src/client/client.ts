@@ -8,22 +8,19 @@ import type { WonderqError } from '../errors.ts';
 import { DURABILITY } from '../protocol/operations.ts';
 import { parseAddress } from './address.ts';
 import {
-  administer,
-  allQueues,
+  askOfQueue,
   checkWhat,
   type PauseWhat,
   type QueueInfo,
-  type QueuePage,
-  queuesAfter,
-  type Stats,
   settingsOf,
 } from './administration.ts';
 import { PlainCall } from './call.ts';
-import { checkInteger, checkQueue, checkQueues } from './checks.ts';
+import { checkQueue, checkQueues } from './checks.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type Handler, stopOnAbort } from './consumer.ts';
 import { forCaller } from './failure.ts';
 import type { Greeting } from './greeting.ts';
+import { Looking } from './looking.ts';
 import { type Body, type Message, toOutgoing } from './message.ts';
 import {
   type ConnectOptions,
@@ -52,6 +49,16 @@ export type {
   QueuePage,
   Stats,
 } from './administration.ts';
+export type {
+  BodyOptions,
+  BrowseOptions,
+  FailureInfo,
+  MessageInfo,
+  MessagePage,
+  MessageStateName,
+  Why,
+  WhyReason,
+} from './browsing.ts';
 export { Consumer, type Handler } from './consumer.ts';
 export { Delivery } from './delivery.ts';
 export type { BrokerLimits, Greeting } from './greeting.ts';
@@ -96,7 +103,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   return new Client(connection, options.durability ?? 'write');
 }
 
-export class Client {
+export class Client extends Looking {
   /** Settles once the client is closed, by `close` or for good by the broker; with the reason. */
   readonly closed: Promise<WonderqError>;
   readonly #connection: Connection;
@@ -104,6 +111,7 @@ export class Client {
 
   /** Made by `connect`. */
   constructor(connection: Connection, durability: 'write' | 'fsync') {
+    super(connection);
     this.#connection = connection;
     this.#weakest = DURABILITY[durability];
     this.closed = connection.closed;
@@ -300,38 +308,6 @@ export class Client {
     return Number(deleted);
   }
 
-  getQueue(queue: string): Promise<QueueInfo> {
-    return this.#queueVerb('queue.get', queue);
-  }
-
-  /** All queues, by name. */
-  async queues(): Promise<QueueInfo[]> {
-    try {
-      return await allQueues(this.#connection);
-    } catch (error) {
-      throw forCaller(error);
-    }
-  }
-
-  /** Up to `limit` queues (default 100, at most 1,000) whose names follow `after`. */
-  async queuesPage(options: { after?: string; limit?: number } = {}): Promise<QueuePage> {
-    try {
-      checkInteger('limit', options.limit, 1, 1000);
-      return await queuesAfter(this.#connection, options.after, options.limit);
-    } catch (error) {
-      throw forCaller(error);
-    }
-  }
-
-  /** The broker's figures, with the first 1,000 queues unless `queues` is false. */
-  async stats(options: { queues?: boolean } = {}): Promise<Stats> {
-    try {
-      return await administer(this.#connection, 'stats', { queues: options.queues });
-    } catch (error) {
-      throw forCaller(error);
-    }
-  }
-
   /** Resolves to how long the broker took to answer, in milliseconds. */
   async ping(): Promise<number> {
     const startMs = performance.now();
@@ -382,16 +358,11 @@ export class Client {
     }
   }
 
-  async #queueVerb(
+  #queueVerb(
     verb: string,
     queue: string,
     fields: Record<string, unknown> = {},
   ): Promise<QueueInfo> {
-    try {
-      checkQueue(queue);
-      return (await administer(this.#connection, verb, { queue, ...fields })) as QueueInfo;
-    } catch (error) {
-      throw forCaller(error);
-    }
+    return askOfQueue<QueueInfo>(this.#connection, verb, queue, fields);
   }
 }

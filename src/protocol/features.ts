@@ -50,5 +50,8 @@ export const verbs: Readonly<Record<string, Feature>> = {
   'queue.delete': { client: 'deleteQueue', command: 'queues delete', records: ['queueDeleted'] },
   'queue.get': { client: 'getQueue', command: 'queues list', records: [] },
   queues: { client: 'queues', command: 'queues list', records: [] },
+  messages: { client: 'browse', command: 'peek', records: [] },
+  message: { client: 'getMessage', command: 'peek', records: [] },
+  why: { client: 'why', command: 'why', records: [] },
   stats: { client: 'stats', command: 'stats', records: [] },
 };

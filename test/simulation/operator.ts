@@ -2,16 +2,18 @@
  * An operator: makes, configures, pauses, purges and deletes queues, one request after the other,
  * and asks for their counts.
  */
+import { limits } from '../../src/limits.ts';
 import { ANSWER } from '../../src/protocol/operations.ts';
 import type { Reply } from '../../src/protocol/reply.ts';
 import { writeAdminister } from '../../src/protocol/requests.ts';
 import { type Call, Client } from './client.ts';
 import { letters } from './conditions.ts';
+import type { Shown } from './oracle-looks.ts';
 import type { QueueDescription, SettingsChange } from './oracle-settings.ts';
 import type { World } from './world.ts';
 
 const destructive = new Set(['queue.purge', 'queue.delete']);
-const reading = new Set(['queues', 'queue.get', 'stats']);
+const reading = new Set(['queues', 'queue.get', 'stats', 'messages', 'message', 'why']);
 
 export interface QueueCounts extends QueueDescription {
   readonly ready: number;
@@ -20,7 +22,7 @@ export interface QueueCounts extends QueueDescription {
   readonly dead: number;
 }
 
-type Done = (reply: Reply) => void;
+type Done = (reply: Reply, askedMs: number) => void;
 
 export class Operator {
   readonly client: Client;
@@ -88,9 +90,43 @@ export class Operator {
     for (const queue of this.world.conditions.queues) this.ask('queue.resume', { queue });
   }
 
-  /** Looks at the broker's figures. */
+  /** Looks at the broker's figures, or at a queue. */
   private look(): void {
-    this.ask('stats', { queues: false });
+    const { random, conditions } = this.world;
+    const queue = random.pick(conditions.queues);
+    if (random.chance(0.2)) this.ask('stats', { queues: false });
+    else if (random.chance(0.3)) this.askWhy(queue);
+    else this.browse(queue, random.integer(0, 2));
+  }
+
+  /** A page, and as many more as are wanted; then one message of the last page by itself. */
+  private browse(queue: string, more: number, after?: string): void {
+    const bodyBytes = limits.bodyBytesMax;
+    this.ask('messages', { queue, bodyBytes, after, limit: 10 }, ({ value }, askedMs) => {
+      const { messages, next } = value as { messages: Shown[]; next: string | null };
+      this.shown(queue, messages, askedMs);
+      const last = messages.at(-1);
+      if (next !== null && more > 0) this.browse(queue, more - 1, next);
+      else if (last !== undefined) this.showOne(queue, last.id);
+    });
+  }
+
+  private showOne(queue: string, id: number): void {
+    this.ask('message', { queue, id }, ({ value }, askedMs) => {
+      this.shown(queue, [value as Shown], askedMs);
+    });
+  }
+
+  private shown(queue: string, messages: readonly Shown[], askedMs: number): void {
+    const { world, client } = this;
+    world.oracle.shown({ queue, messages, askedMs, life: client.life }, world.nowMs);
+    world.counts.shown += messages.length;
+  }
+
+  private askWhy(queue: string): void {
+    this.ask('why', { queue }, (reply) => {
+      this.world.counts.reasons += (reply.value as { reasons: object[] }).reasons.length;
+    });
   }
 
   count(done: (counts: readonly QueueCounts[]) => void): void {
@@ -103,6 +139,7 @@ export class Operator {
   private opened(): void {
     const { random, conditions } = this.world;
     this.ask('queue.get', { queue: random.pick(conditions.queues) });
+    if (random.chance(0.5)) this.look();
   }
 
   private ask(verb: string, args: Record<string, unknown>, done: Done = () => {}): void {
@@ -129,14 +166,15 @@ export class Operator {
       answered: (reply, open) => {
         const code = reply.operation === ANSWER.ok ? undefined : reply.code;
         world.note(`operator: ${verb} ${queue} ${code ?? 'done'}`);
-        if (code !== undefined) world.expectRefusal(reply);
+        const isGone = verb === 'message' && code === 'GONE';
+        if (code !== undefined && !isGone) world.expectRefusal(reply);
         if (!isReading) oracle.settings.answered(change, code, world.nowMs);
         if (purge !== undefined) oracle.purged(purge, code === undefined, world.nowMs);
         world.counts[purge === undefined ? 'settings' : 'purges'] += 1;
         if (code === undefined) this.read(reply, open.sentMs);
         this.isBusy = false;
         this.waiting.shift();
-        if (code === undefined) next.done(reply);
+        if (code === undefined) next.done(reply, open.sentMs);
         this.goOn();
       },
       // Asked again when the next connection is open; a purge may have happened.

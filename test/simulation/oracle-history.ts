@@ -74,6 +74,10 @@ export class History {
     this.lostMs.set(life, nowMs);
   }
 
+  hasLostDirectory(life: number): boolean {
+    return this.lostMs.has(life);
+  }
+
   /** A life did what was asked for then. */
   checkOwner(life: number, sentMs: number): void {
     const lostMs = this.lostMs.get(life);

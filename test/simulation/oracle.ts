@@ -15,6 +15,7 @@ import {
   Violation,
 } from './oracle-history.ts';
 import { LivenessOracle } from './oracle-liveness.ts';
+import { checkShown, type LookFacts } from './oracle-looks.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
 import { type QueueFacts, SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
@@ -130,6 +131,11 @@ export class Oracle {
 
   leaving(session: SessionFacts): void {
     session.isLeaving = true;
+  }
+
+  /** Messages were looked at. */
+  shown(facts: LookFacts, nowMs: number): void {
+    checkShown(this.history, facts, nowMs);
   }
 
   produceSent(facts: ProduceFacts, life: number, nowMs: number): Message[] {

@@ -38,6 +38,8 @@ export interface WorldCounts {
   cancels: number;
   pings: number;
   redriven: number;
+  shown: number;
+  reasons: number;
 }
 
 /** The reserve is made again in that time, once there is room. */
@@ -437,5 +439,7 @@ function emptyWorldCounts(): WorldCounts {
     cancels: 0,
     pings: 0,
     redriven: 0,
+    shown: 0,
+    reasons: 0,
   };
 }
