@@ -18,7 +18,7 @@ import {
   replaceFile,
 } from './files.ts';
 import type { Reserve } from './reserve.ts';
-import { SegmentScan } from './scan.ts';
+import { ScanWindow, SegmentScan } from './scan.ts';
 import { encodeSegmentHeader, Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
 import type { Storage } from './storage.ts';
@@ -155,7 +155,7 @@ export class Recovery {
     const copy = await this.#storage.open(REWRITTEN_NAME, 'read');
     try {
       const read = new Segment(tail, Number.POSITIVE_INFINITY);
-      const scan = new SegmentScan(read, copy, chain, SegmentScan.window(), () => {});
+      const scan = new SegmentScan(read, copy, chain, new ScanWindow().for(copy), () => {});
       const end = await scan.run().catch(whereDamaged);
       if (end === tail.fileBytes && chain.crc === this.#findings.chain.crc) return;
       throw new UnsteadyFileError(tail.name, end);

@@ -14,7 +14,7 @@ import { Block } from './block.ts';
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import type { VisitRecord } from './log.ts';
 import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
-import { type ChainEnd, findLaterBlock, SegmentScan, type VisitBatch } from './scan.ts';
+import { type ChainEnd, findLaterBlock, ScanWindow, SegmentScan, type VisitBatch } from './scan.ts';
 import {
   decodeSegmentHeader,
   FORMAT_VERSION,
@@ -97,7 +97,7 @@ interface Scanned {
 export class Salvage {
   readonly #storage: Storage;
   readonly #check: VisitRecord;
-  readonly #window = SegmentScan.window();
+  readonly #window = new ScanWindow();
   readonly #runs: Run[] = [];
   readonly #damaged: DamagedBytes[] = [];
   /** Numbers of the segments that are there. */
@@ -202,7 +202,7 @@ export class Salvage {
       visit(chain, ...batch);
       whole = { ...chain };
     };
-    const scan = new SegmentScan(segment, file, chain, this.#window, visitBatch, offset);
+    const scan = new SegmentScan(segment, file, chain, this.#window.for(file), visitBatch, offset);
     const wholeUpTo = () => (segment.isEmpty ? offset : segment.fileBytes);
     try {
       const end = await scan.run();

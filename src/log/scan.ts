@@ -32,6 +32,17 @@ export interface ChainEnd {
 /** `buffer` holds the record bytes of a batch from `start` to `end`; valid during the call. */
 export type VisitBatch = (buffer: Buffer, start: number, end: number, address: number) => void;
 
+/** Memory that one scan after the other may use, as long as the longest of their files needs. */
+export class ScanWindow {
+  #bytes = Buffer.alloc(0);
+
+  for(file: StorageFile): Buffer {
+    const needed = Math.min(file.length, WINDOW_BYTES);
+    if (this.#bytes.length < needed) this.#bytes = Buffer.allocUnsafeSlow(needed);
+    return this.#bytes;
+  }
+}
+
 export class SegmentScan {
   readonly #segment: Segment;
   readonly #file: StorageFile;
@@ -49,7 +60,7 @@ export class SegmentScan {
   #crc = 0;
   #address = 0;
 
-  /** `window` is memory that one scan after the other may use; `offset` is that of a batch. */
+  /** `window` is that of the file; `offset` is that of a batch. */
   constructor(
     segment: Segment,
     file: StorageFile,
@@ -64,10 +75,6 @@ export class SegmentScan {
     this.#chain = chain;
     this.#window = window;
     this.#visit = visit;
-  }
-
-  static window(): Buffer {
-    return Buffer.allocUnsafeSlow(WINDOW_BYTES);
   }
 
   /**
@@ -206,7 +213,8 @@ export async function findLaterBlock(
   dueBatch: number,
 ): Promise<number> {
   const block = new Block();
-  const window = Buffer.allocUnsafe(2 * BLOCK_FILE_BYTES_MAX);
+  const rest = Math.max(0, file.length - offset);
+  const window = Buffer.allocUnsafe(Math.min(rest + 1, 2 * BLOCK_FILE_BYTES_MAX));
   for (let at = offset; ; at += BLOCK_FILE_BYTES_MAX) {
     const length = await file.read(window, at);
     const view = window.subarray(0, length);

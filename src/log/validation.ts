@@ -12,7 +12,7 @@ import {
 import { CHECKPOINT_NAME, type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import type { VisitRecord } from './log.ts';
 import { decodeOldest, KIND_OWNER_MIN, type SegmentStart, visitRecords } from './record.ts';
-import { type ChainEnd, findLaterBlock, SegmentScan, type VisitBatch } from './scan.ts';
+import { type ChainEnd, findLaterBlock, ScanWindow, SegmentScan, type VisitBatch } from './scan.ts';
 import {
   decodeSegmentHeader,
   FORMAT_VERSION,
@@ -59,7 +59,7 @@ export class Validation {
   readonly #segments: Segments;
   readonly #sizes: Sizes;
   readonly #visit: VisitRecord;
-  readonly #window = SegmentScan.window();
+  readonly #window = new ScanWindow();
   readonly #findings: Findings = {
     checkpoint: undefined,
     chain: { batch: 0, crc: 0, address: 0, isKnown: true, timeMs: 0, nextId: 0 },
@@ -159,8 +159,12 @@ export class Validation {
     }
     if (findings.unused.length > 0) refuse(findings.unused[0]!, 0, 'the segment lost its records');
     this.#segments.push(segment);
-    const scan = new SegmentScan(segment, file, findings.chain, this.#window, (...records) =>
-      this.#visitBatch(segment, ...records),
+    const scan = new SegmentScan(
+      segment,
+      file,
+      findings.chain,
+      this.#window.for(file),
+      (...records) => this.#visitBatch(segment, ...records),
     );
     const end = await scan.run();
     findings.bytesRead += file.length;
