@@ -10,6 +10,7 @@ import type { Stamp } from '../../../src/log/log.ts';
 import { startBroker } from '../../../src/server/start-broker.ts';
 import { blocks, resealBlock, resealHeader } from '../../log/support/damage.ts';
 import { wonderq } from '../../support/broker.ts';
+import { withTemporary } from '../../support/temporary.ts';
 
 /** Runs `wonderq log ...` to its end. */
 export function log(...parameters: string[]) {
@@ -24,7 +25,7 @@ export const logOf = (dataDir: string) => join(dataDir, 'log');
  * Three lives, a segment each: acked, in flight, delayed and ready messages in two queues. What is
  * left is three of `orders` and three of `mails`, long enough that nothing is compacted.
  */
-export async function makeLog(dataDir: string, stop: 'clean' | 'unclean'): Promise<void> {
+async function liveThrice(dataDir: string): Promise<Map<string, Buffer>> {
   for (let life = 0; life < 3; life += 1) {
     const broker = await startBroker({ dataDir, port: 0 });
     const client = await connect(broker.url, { session: false });
@@ -38,6 +39,20 @@ export async function makeLog(dataDir: string, stop: 'clean' | 'unclean'): Promi
     }
     await client.close();
     await broker.stop();
+  }
+  const names = fs.readdirSync(logOf(dataDir));
+  return new Map(names.map((name) => [name, fs.readFileSync(join(logOf(dataDir), name))]));
+}
+
+let lived: Promise<Map<string, Buffer>> | undefined;
+
+/** The log of those lives, which are lived once for all tests of a file. */
+export async function makeLog(dataDir: string, stop: 'clean' | 'unclean'): Promise<void> {
+  lived ??= withTemporary(liveThrice);
+  const files = await lived;
+  fs.mkdirSync(logOf(dataDir), { recursive: true, mode: 0o700 });
+  for (const [name, bytes] of files) {
+    fs.writeFileSync(join(logOf(dataDir), name), bytes, { mode: 0o600 });
   }
   if (stop === 'unclean') markUnclean(dataDir);
 }
