@@ -2,8 +2,9 @@
 // in a process of its own, two at a time; `runner/file.ts` says when a file has passed. The last
 // line is `N passed, N failed`: tests, and files that failed for another reason than their tests.
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { buildPrograms, builtVariable } from './runner/build.ts';
 import { type FileResult, killAll, limitMsOf, runFile } from './runner/file.ts';
 
 const parallelMax = 2;
@@ -59,6 +60,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const substrings = process.argv.slice(2);
 const files = testFiles(substrings);
 if (files.length === 0) console.log(`no test file matches: ${substrings.join(' ') || 'test/'}`);
+// What is built is worth it where many start it.
+if (substrings.length === 0 && existsSync(join(root, 'src'))) {
+  process.env[builtVariable] = await buildPrograms(root);
+}
 const results = await runAll(files);
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failedTests = results.reduce((sum, result) => sum + result.failed, 0);

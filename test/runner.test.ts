@@ -2,7 +2,8 @@
 // and a few good files. The fixtures are not named `*.test.ts`, so that only this file runs them.
 // limit: 240 s
 
-import { cp, readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -120,6 +121,37 @@ test(
     const good = await runProject(path, 'good');
     assert.is(good.code, 0);
     assert.match(good.stdout, /\n3 passed, 0 failed\n$/);
+  }),
+);
+
+const builtTest = `import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+const built = process.env.WONDERQ_BUILT;
+test('built', () => {
+  const said = execFileSync(process.execPath, [join(built, 'src/say.js')], { encoding: 'utf8' });
+  assert.is(said, 'half of 8: 4\\n');
+  console.log(JSON.stringify({ test: 'built', built }));
+});
+test.run();
+`;
+
+test(
+  'a run of all builds the programs for it, and leaves nothing of that behind',
+  temporary(async (path) => {
+    await plantRunner(path, ['run.ts']);
+    await cp(join(import.meta.dirname, '../tsconfig.json'), join(path, 'tsconfig.json'));
+    await mkdir(join(path, 'src'));
+    const half = 'export const half = (value: number): number => value / 2;\n';
+    const say = "import { half } from './half.ts';\nconsole.log('half of 8:', half(8));\n";
+    await writeFile(join(path, 'src/half.ts'), half);
+    await writeFile(join(path, 'src/say.ts'), say);
+    await writeFile(join(path, 'test/built.test.ts'), builtTest);
+    const { code, stdout } = await runProject(path);
+    assert.is(code, 0, stdout);
+    const { built } = JSON.parse(stdout.match(/\{.*\}/)![0]);
+    assert.is(existsSync(built), false);
   }),
 );
 

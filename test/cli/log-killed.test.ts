@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { verdictOn } from '../../src/cli/log/verify.ts';
 import { LogDamagedError } from '../../src/errors.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { fromSource } from '../support/broker.ts';
+import { programWords } from '../support/broker.ts';
 import { run } from '../support/processes.ts';
 import { temporary } from '../support/temporary.ts';
 import { imageOf, log, makeLog } from './support/log-directory.ts';
@@ -26,7 +26,7 @@ const restore = (from: string, to: string) => ['restore', '--from', from, '--dat
 
 /** Returns whether it was killed: a number beyond its last call lets it end. */
 async function isKilledAt(moment: number, parameters: readonly string[]): Promise<boolean> {
-  const program = [...fromSource('src/cli/main.ts', killed), 'log', ...parameters];
+  const program = [...programWords('src/cli/main.ts', killed), 'log', ...parameters];
   const env = { KILLED_AT: String(moment) };
   const { code, signal, stderr } = await run(process.execPath, program, { env });
   if (signal !== 'SIGKILL') assert.is(code, 0, stderr);

@@ -7,22 +7,21 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cutPrograms, whyNot } from '../../src/cli/torture/file-system.ts';
+import { main, programWords, wonderq } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { run, type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { withTemporary } from '../support/temporary.ts';
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const tampering = join(import.meta.dirname, 'support/tampering.ts');
 const patience = { deadlineMs: 60_000 };
 
-const torture = (...words: string[]) =>
-  run(process.execPath, ['--import', 'tsx', main, 'torture', ...words]);
+const torture = (...words: string[]) => wonderq('torture', ...words);
 
 /** With one kill, and a broker whose log is tampered with before it starts again. */
 function torturedLog(tamper: 'gone' | 'changed', directory: string) {
-  const preload = ['--import', 'tsx', '--import', tampering];
+  const program = programWords('src/cli/main.ts', tampering);
   const words = ['torture', '--data-dir', directory, '--kills', '1'];
-  return run(process.execPath, [...preload, main, ...words], { env: { TAMPER: tamper } });
+  return run(process.execPath, [...program, ...words], { env: { TAMPER: tamper } });
 }
 
 /** The one folder in the directory. */
@@ -69,7 +68,7 @@ test('a broker that does not come back ends it as it ended', () =>
 /** Starts a long one and waits until its workers are at work. */
 async function atWork(start: Start, directory: string): Promise<TestProcess> {
   const words = ['torture', '--data-dir', directory, '--kills', '100000', '--json'];
-  const program = start(process.execPath, ['--import', 'tsx', main, ...words]);
+  const program = start(process.execPath, [...main, ...words]);
   const isAtWork = () => {
     const history = join(folderIn(directory), 'kills/histories/worker-0.jsonl');
     return statSync(history).size > 0;
@@ -115,16 +114,7 @@ test('where no power can be cut it says why and does nothing', () =>
   withTemporary(async (directory) => {
     // There is no other program than the shell, whoever this is.
     symlinkSync('/bin/sh', join(directory, 'sh'));
-    const words = [
-      '--import',
-      'tsx',
-      main,
-      'torture',
-      '--data-dir',
-      directory,
-      '--power-cuts',
-      '1',
-    ];
+    const words = [...main, 'torture', '--data-dir', directory, '--power-cuts', '1'];
     const { code, stderr } = await run(process.execPath, words, { env: { PATH: directory } });
     assert.is(code, 64);
     assert.match(stderr, /no power can be cut here: (there is no mkfs.ext4|this is not root)/);

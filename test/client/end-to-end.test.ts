@@ -10,14 +10,14 @@ import * as assert from 'uvu/assert';
 import { ownLoopback } from '../../src/cli/loopback.ts';
 import { type Client, connect } from '../../src/client/client.ts';
 import { type RunningBroker, startBroker } from '../../src/server/start-broker.ts';
-import { fromSource, urlOf } from '../support/broker.ts';
+import { programWords, urlOf } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary, withTemporary } from '../support/temporary.ts';
 
 const test = suite('end to end');
-const program = fromSource('test/client/support/broker-process.ts');
+const program = programWords('test/client/support/broker-process.ts');
 
 function withReal(body: (client: Client, broker: RunningBroker) => Promise<void>) {
   return temporary(async (dataDir) => {

@@ -7,14 +7,14 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { clientOf, fromSource, serve, serveCommand, urlOf } from '../support/broker.ts';
+import { clientOf, programWords, serve, serveCommand, urlOf } from '../support/broker.ts';
 import { run, type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('locks');
 const patience = { deadlineMs: 60_000 };
-const holder = [process.execPath, ...fromSource('test/log/support/directory-lock-holder.ts')];
+const holder = [process.execPath, ...programWords('test/log/support/directory-lock-holder.ts')];
 const starters = 20;
 const lockStaleMs = 10_000;
 

@@ -9,7 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ownLoopback } from '../../src/cli/loopback.ts';
 import { connect } from '../../src/client/client.ts';
-import { fromSource, main, serve, urlOf, wonderq } from '../support/broker.ts';
+import { main, programWords, serve, urlOf, wonderq } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { withTemporary } from '../support/temporary.ts';
@@ -81,7 +81,7 @@ const outputs = (processes: readonly TestProcess[]) =>
 async function workWithKills(start: Start, dataDir: string, lines: readonly string[]) {
   let { broker, url } = await listening(start, dataDir, '0');
   await wonderq('queues', 'create', queue, '--url', url);
-  const parameters = [...fromSource('test/crash/support/word-consumer.ts'), url, queue];
+  const parameters = [...programWords('test/crash/support/word-consumer.ts'), url, queue];
   const consumers = Array.from({ length: consumerCount }, () =>
     start(process.execPath, parameters),
   );

@@ -5,12 +5,12 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ownLoopback } from '../../src/cli/loopback.ts';
 import { DirectoryLock } from '../../src/log/directory-lock.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
+import { programWords } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Start, type TestProcess, withProcesses } from '../support/processes.ts';
 import { rejects } from '../support/rejects.ts';
@@ -18,7 +18,7 @@ import { temporary } from '../support/temporary.ts';
 import { within } from '../support/within.ts';
 
 const limitMs = 60_000;
-const holder = fileURLToPath(new URL('./support/directory-lock-holder.ts', import.meta.url));
+const holder = programWords('test/log/support/directory-lock-holder.ts');
 const refused = { name: 'DirectoryLockedError' };
 const test = suite('directory lock');
 
@@ -37,7 +37,7 @@ function check(name: string, body: (directory: string, start: Start) => Promise<
 }
 
 function startHolder(start: Start, directory: string, ...how: string[]): TestProcess {
-  return start(process.execPath, ['--import', 'tsx', holder, directory, ...how]);
+  return start(process.execPath, [...holder, directory, ...how]);
 }
 
 async function startLocked(start: Start, directory: string): Promise<TestProcess> {

@@ -1,17 +1,12 @@
-// How the crash tests start a broker: from source, with the segments of `small-segments.ts`.
+// How the crash tests start a broker: with the segments of `small-segments.ts`.
 
-import { join } from 'node:path';
 import type { BrokerStart } from '../../../src/cli/torture/stage.ts';
+import { brokerWords } from '../../support/broker.ts';
 
-const project = join(import.meta.dirname, '../../..');
-
-/** `sourceDir`: where the broker's sources are. */
-export function brokerStart(sourceDir = project): BrokerStart {
-  const at = (path: string) => join(sourceDir, path);
-  const preload = ['--import', 'tsx', '--import', at('test/crash/support/small-segments.ts')];
+/** `sourceDir`: where the broker's sources are, if they are not those of this project. */
+export function brokerStart(sourceDir?: string): BrokerStart {
   return {
-    parameters: [...preload, at('src/cli/main.ts')],
+    ...brokerWords('test/crash/support/small-segments.ts', sourceDir),
     segmentBytes: 1536 * 1024,
-    cwd: sourceDir,
   };
 }

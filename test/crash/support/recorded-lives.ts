@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bodyOf, keyOf } from '../../../src/cli/torture/body.ts';
-import { urlOf } from '../../support/broker.ts';
+import { brokerWords, urlOf } from '../../support/broker.ts';
 import { type Start, type TestProcess, withProcesses } from '../../support/processes.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { Caller, type Delivered } from './caller.ts';
@@ -12,7 +12,6 @@ import { type Call, readCalls } from './recorded-calls.ts';
 import { segmentBytes } from './tiny-sizes.ts';
 
 export const queue = 'recorded';
-const project = join(import.meta.dirname, '../../..');
 /** What is there besides the log: it says whose the directory is. */
 const ofLock = ['log/lock', 'log/owner.json'];
 const messagesMax = 4;
@@ -57,7 +56,7 @@ export interface LivesOptions {
   readonly seed: number;
   /** How long a life is at least, in calls. */
   readonly calls: number;
-  /** Where the broker's sources are; default: here. */
+  /** Where the broker's sources are; if they are not those of this project. */
   readonly sourceDir?: string | undefined;
 }
 
@@ -108,12 +107,11 @@ class Lives {
   }
 
   #spawn(record: string, kill: string | undefined): TestProcess {
-    const { shim, sourceDir = project } = this.#options;
-    const at = (path: string) => join(sourceDir, path);
-    const preload = ['--import', 'tsx', '--import', at('test/crash/support/tiny-segments.ts')];
+    const { shim, sourceDir } = this.#options;
+    const words = brokerWords('test/crash/support/tiny-segments.ts', sourceDir);
     const flags = ['--port', '0', '--data-dir', this.#dataDir, '--release-after-ms', '0'];
     const sizes = ['--segment-bytes', `${segmentBytes}`];
-    const parameters = [...preload, at('src/cli/main.ts'), 'serve', ...flags, ...sizes];
+    const parameters = [...words.parameters, 'serve', ...flags, ...sizes];
     const env = {
       LD_PRELOAD: shim,
       RECORD_DIRECTORY: this.#dataDir,
@@ -121,7 +119,7 @@ class Lives {
       ...(kill !== undefined && { RECORD_KILL: kill }),
       UV_USE_IO_URING: '0',
     };
-    return this.#start(process.execPath, parameters, { env, cwd: sourceDir });
+    return this.#start(process.execPath, parameters, { env, cwd: words.cwd });
   }
 
   /** Returns whether it came to listen. One that is to be killed is used until it is. */
