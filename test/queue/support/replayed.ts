@@ -4,8 +4,10 @@
  */
 
 import { limits } from '../../../src/limits.ts';
+import { settingNames } from '../../../src/protocol/queue-settings.ts';
 import { IdList } from '../../../src/queue/id-list.ts';
 import type { MessageSlice } from '../../../src/queue/journal.ts';
+import type { Queue } from '../../../src/queue/queue.ts';
 import { type MessageSnapshot, snapshotLocated } from '../../../src/queue/relocate.ts';
 import {
   replayAnswered,
@@ -91,7 +93,7 @@ export function viewOf(state: State) {
   return {
     queues: queues.map((queue) => {
       const { number, name, createdMs, paused, position, ready, inFlight, delayed, bytes } = queue;
-      const settings = { ...queue.settings };
+      const settings = settingsOf(queue);
       const counts = { ready, inFlight, delayed, bytes };
       const messages = messagesOf(state, name).map(plain);
       return { number, name, createdMs, paused, position, settings, counts, messages };
@@ -104,9 +106,19 @@ export function viewOf(state: State) {
   };
 }
 
+/** Those that are set, in the order of their table, however they were read. */
+function settingsOf({ settings }: Queue) {
+  const set = settingNames.filter((name) => settings[name] !== undefined);
+  return Object.fromEntries(set.map((name) => [name, settings[name]]));
+}
+
 /** What most messages do not have is told of those only that do. */
-function plain({ expiresMs, ...view }: MessageView) {
-  return expiresMs === 0 ? view : { ...view, expiresMs };
+function plain({ expiresMs, failures, ...view }: MessageView) {
+  return {
+    ...view,
+    ...(expiresMs > 0 && { expiresMs }),
+    ...(failures.length > 0 && { failures }),
+  };
 }
 
 /** The messages of a queue in the order in which they would go. */
