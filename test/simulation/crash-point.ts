@@ -17,10 +17,13 @@ export class CrashPoint {
     const points: Partial<Record<Operation, keyof HostCounts>> =
       phase === 'start' ? startCrashes : servingCrashes;
     const isSync = random.chance(0.4);
-    this.operation = isSync ? 'sync' : random.pick(Object.keys(points) as Operation[]);
+    // A start removes something only after certain ends of the life before.
+    const operations = [...Object.keys(points), 'unlink'] as Operation[];
+    this.operation = isSync ? 'sync' : random.pick(operations);
     this.count = points[this.operation]!;
     this.phase = phase;
-    this.skipped = phase === 'start' ? random.pick([0, 0, 0, 1, 2, 4]) : 0;
+    const skipped = phase === 'start' ? random.pick([0, 0, 0, 1, 2, 4]) : 0;
+    this.skipped = this.operation === 'unlink' ? 0 : skipped;
     this.crash = crash;
   }
 
