@@ -91,6 +91,8 @@ async function workWithKills(start: Start, dataDir: string, lines: readonly stri
   const acked = () => Findings.of(outputs(consumers)).acked + byCommand.length;
   const part = lines.length / kills;
   for (let from = 0; from < lines.length; from += part) {
+    // What is left of the part before is for the consumers: else the command would be gone too soon.
+    await eventually(`${from} acknowledged`, () => acked() >= from, patience);
     const receiving = receive(url);
     await everybodyWaits(url);
     producer.write(`${lines.slice(from, from + part).join('\n')}\n`);
