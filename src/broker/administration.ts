@@ -134,10 +134,10 @@ function create(core: Core, args: Arguments, nowMs: number): number {
   }
   const settings = settingsOf(args);
   checkSettings(core.state, wanted, settings);
-  const queue = core.state.entered(wanted);
-  queue.settings = settings;
-  createQueue(core.state, queue, nowMs);
-  createDeadQueue(core, settings, nowMs);
+  const [queue, deadQueue] = core.state.allEntered(namesOf(wanted, settings));
+  queue!.settings = settings;
+  createQueue(core.state, queue!, nowMs);
+  createIfMissing(core, deadQueue, nowMs);
   return 0;
 }
 
@@ -145,9 +145,10 @@ function configure(core: Core, args: Arguments, nowMs: number): number {
   const queue = core.state.required(name(args));
   const settings = { ...queue.settings, ...settingsOf(args) };
   checkSettings(core.state, queue.name, settings);
+  const [, deadQueue] = core.state.allEntered(namesOf(queue.name, settings));
   queue.settings = settings;
   queue.position = core.journal.queueSet(queue);
-  createDeadQueue(core, settings, nowMs);
+  createIfMissing(core, deadQueue, nowMs);
   return 0;
 }
 
@@ -178,10 +179,13 @@ function checkSettings(state: State, queue: string, settings: QueueSettings): vo
   if (found !== undefined) throw badField(`settings.${found.field}`, found.what);
 }
 
-/** Where dead messages are to go is there from then on. */
-function createDeadQueue({ state }: Core, { deadQueue }: QueueSettings, nowMs: number): void {
-  if (deadQueue === undefined || state.existing(deadQueue) !== undefined) return;
-  createQueue(state, state.entered(deadQueue), nowMs);
+/** The queue itself, and the one where its dead messages go, which is there from then on. */
+function namesOf(queue: string, { deadQueue }: QueueSettings): string[] {
+  return deadQueue === undefined ? [queue] : [queue, deadQueue];
+}
+
+function createIfMissing({ state }: Core, queue: Queue | undefined, nowMs: number): void {
+  if (queue !== undefined && !queue.exists) createQueue(state, queue, nowMs);
 }
 
 /** Those given; null puts one back to the broker's default. */

@@ -87,9 +87,18 @@ export class State {
 
   /** `expected` for all of some names: where one is refused, none is left behind. */
   allExpected(names: readonly string[]): Queue[] {
+    return this.all(names, (name) => this.expected(name));
+  }
+
+  /** `entered`, likewise. */
+  allEntered(names: readonly string[]): Queue[] {
+    return this.all(names, (name) => this.entered(name));
+  }
+
+  private all(names: readonly string[], queueOf: (name: string) => Queue): Queue[] {
     const queues: Queue[] = [];
     try {
-      for (const name of names) queues.push(this.expected(name));
+      for (const name of names) queues.push(queueOf(name));
     } catch (error) {
       for (const queue of queues) this.forgetIfUnused(queue);
       throw error;

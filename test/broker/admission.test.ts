@@ -43,6 +43,21 @@ test('a receive that one of its queues refuses leaves none of the others behind'
   assert.not(state.queuesByName.has('last'));
 });
 
+test('a queue whose dead-letter queue finds no room is neither made nor changed', async () => {
+  const { rig, wire } = await greeted();
+  const { state } = rig.inside;
+  await wire.answer(wire.administer('queue.create', { queue: 'there' }));
+  for (let number = 2; number < limits.queuesMax; number += 1) state.entered(`queue-${number}`);
+  const settings = { failuresMax: 1, deadQueue: 'letters' };
+  const create = await wire.answer(wire.administer('queue.create', { queue: 'last', settings }));
+  assert.is(create.code, 'BUSY');
+  assert.not(state.queuesByName.has('last'));
+  state.entered('last');
+  const configured = wire.administer('queue.configure', { queue: 'there', settings });
+  assert.is((await wire.answer(configured)).code, 'BUSY');
+  assert.equal(state.required('there').settings, {});
+});
+
 test('a create sent again after the queue was deleted gets its first answer', async () => {
   const { wire } = await greeted();
   const create = () => wire.answer(wire.administer('queue.create', { queue: 'q' }, 1));
