@@ -5,6 +5,7 @@
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { writeOk } from '../protocol/answers.ts';
+import { isChange } from '../protocol/features.ts';
 import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import type { Request } from '../protocol/request.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
@@ -26,8 +27,6 @@ import { describeBroker, describeQueue, listQueues } from './stats.ts';
 const sliceMax = limits.sliceMessagesMax;
 
 interface Verb {
-  /** Whether it changes anything: then a sequence number counts. */
-  readonly changes: boolean;
   /** Whether it is refused, as produce is, while the disk is full. */
   readonly needsSpace?: true;
   /** Does it. Returns what a repetition is answered with. */
@@ -52,17 +51,15 @@ const queueAsItIs = (core: Core, args: Arguments, _outcome: Outcome, nowMs: numb
 };
 
 const VERBS: Readonly<Record<string, Verb>> = {
-  'queue.create': { changes: true, needsSpace: true, act: create, value: queueAsItIs },
-  'queue.configure': { changes: true, act: configure, value: queueAsItIs },
-  'queue.pause': { changes: true, act: pause, value: queueAsItIs },
-  'queue.resume': { changes: true, act: resume, value: queueAsItIs },
+  'queue.create': { needsSpace: true, act: create, value: queueAsItIs },
+  'queue.configure': { act: configure, value: queueAsItIs },
+  'queue.pause': { act: pause, value: queueAsItIs },
+  'queue.resume': { act: resume, value: queueAsItIs },
   'queue.purge': {
-    changes: true,
     act: (core, args) => purge(core.state, core.state.required(name(args))),
     value: (_core, _args, { value }) => ({ purged: value }),
   },
   'queue.redrive': {
-    changes: true,
     act: redriveSome,
     value: (core, args, { value, refused }) => {
       const dead = core.state.existing(name(args))?.dead ?? 0;
@@ -70,19 +67,16 @@ const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   'queue.delete': {
-    changes: true,
     act: (core, args) => deleteQueue(core.state, core.state.required(name(args))),
     value: (_core, _args, { value }) => ({ deleted: value }),
   },
-  'queue.get': { changes: false, act: () => 0, value: queueOf },
+  'queue.get': { act: () => 0, value: queueOf },
   queues: {
-    changes: false,
     act: () => 0,
     value: (core, args, _result, nowMs) =>
       listQueues(core, text(args, 'after') ?? '', count(args, 'limit', 1000, 100), nowMs),
   },
   stats: {
-    changes: false,
     act: () => 0,
     value: (core, args, _result, nowMs) => describeBroker(core, flag(args, 'queues', true), nowMs),
   },
@@ -104,9 +98,10 @@ export function administer(
   if (verb === undefined) {
     throw new WonderqError('UNKNOWN_OPERATION', 'no such verb', { field: 'verb' });
   }
-  const session = verb.changes ? sequencedSession(connection, request) : undefined;
+  // What changes something counts by its sequence number.
+  const session = isChange(request.verb) ? sequencedSession(connection, request) : undefined;
   const known = recall(session, request);
-  if (known === undefined) admit(core, connection, verb, session);
+  if (known === undefined) admit(core, connection, request.verb, session);
   const outcome = known ?? outcomeOf(verb.act(core, request.arguments, nowMs));
   const { value, refused } = outcome;
   if (known === undefined) remember(core, session, request, true, 1, value, refused);
@@ -121,10 +116,15 @@ function outcomeOf(done: number | Outcome): Outcome {
   return typeof done === 'number' ? { value: done } : done;
 }
 
-function admit(core: Core, connection: Connection, verb: Verb, session: Session | undefined): void {
+function admit(
+  core: Core,
+  connection: Connection,
+  verb: string,
+  session: Session | undefined,
+): void {
   refuseTooManyOpen(connection, session);
-  if (verb.needsSpace) core.admission.refuseWhatNeedsSpace();
-  else if (verb.changes) core.admission.refuseWhatChanges();
+  if (VERBS[verb]!.needsSpace) core.admission.refuseWhatNeedsSpace();
+  else if (isChange(verb)) core.admission.refuseWhatChanges();
 }
 
 function create(core: Core, args: Arguments, nowMs: number): number {

@@ -4,7 +4,7 @@
 import type { WonderqError } from '../errors.ts';
 import type { ByteWriter } from '../protocol/byte-writer.ts';
 import { encodePlain } from '../protocol/codec.ts';
-import { verbs } from '../protocol/features.ts';
+import { isChange } from '../protocol/features.ts';
 import { ANSWER } from '../protocol/operations.ts';
 import type { Reply } from '../protocol/reply.ts';
 import { writeAdminister } from '../protocol/requests.ts';
@@ -34,7 +34,7 @@ export class AdministerCall extends Call {
   }
 
   override get isChange(): boolean {
-    return verbs[this.#verb]?.records.length !== 0;
+    return isChange(this.#verb);
   }
 
   write(writer: ByteWriter): void {

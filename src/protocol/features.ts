@@ -55,3 +55,8 @@ export const verbs: Readonly<Record<string, Feature>> = {
   why: { client: 'why', command: 'why', records: [] },
   stats: { client: 'stats', command: 'stats', records: [] },
 };
+
+/** Whether a verb changes something; one that is not known counts as if it did. */
+export function isChange(verb: string): boolean {
+  return verbs[verb]?.records.length !== 0;
+}
