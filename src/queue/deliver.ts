@@ -44,7 +44,7 @@ function mayStillServe(state: State, queue: Queue): boolean {
 }
 
 /** A receive ends without a message. */
-export function giveUp(state: State, taker: Taker): void {
+function giveUp(state: State, taker: Taker): void {
   removeTaker(state, taker);
   state.outlet.answerEmpty(taker);
 }

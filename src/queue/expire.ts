@@ -6,7 +6,6 @@
 import { limits } from '../limits.ts';
 import { DELAYED, GONE } from './chunk.ts';
 import { comeBack, type End, writeReturned } from './come-back.ts';
-import { giveUp } from './deliver.ts';
 import { RETURNED_EXPIRED, RETURNED_SESSION_LOST } from './journal.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
@@ -26,7 +25,7 @@ export function expire(state: State, nowMs: number): boolean {
   }
   const isOverdue = expireMessages(state, nowMs);
   const isMore = expireRows(state, nowMs);
-  const isWaiting = giveUpWaiting(state, nowMs);
+  const isWaiting = endWaits(state, nowMs);
   const isLosing = loseSessions(state, nowMs);
   return isOverdue || isMore || isWaiting || isLosing;
 }
@@ -65,11 +64,11 @@ function expireRows(state: State, nowMs: number): boolean {
   return deadlines.firstMs <= nowMs;
 }
 
-function giveUpWaiting(state: State, nowMs: number): boolean {
+function endWaits(state: State, nowMs: number): boolean {
   for (let done = 0; done < limits.sliceMessagesMax; done += 1) {
     const taker = state.takers.firstDue(nowMs);
     if (taker === undefined) return false;
-    giveUp(state, taker);
+    state.takers.becomeImpatient(taker);
   }
   return true;
 }

@@ -11,7 +11,7 @@ export class Takers {
   readonly deadlines = new Deadlines();
   private readonly byHandle: (Taker | undefined)[] = [undefined];
   private readonly freeHandles: number[] = [];
-  /** Receives that do not wait: answered as soon as it is known that there is nothing. */
+  /** Receives that do not wait (any more): answered once it is known that there is nothing. */
   readonly impatient = new Set<Taker>();
   size = 0;
 
@@ -47,6 +47,12 @@ export class Takers {
   firstDue(nowMs: number): Taker | undefined {
     if (this.deadlines.firstMs > nowMs) return undefined;
     return this.byHandle[this.deadlines.first];
+  }
+
+  /** Its time is up: it takes what is on its way to it, and waits for nothing else. */
+  becomeImpatient(taker: Taker): void {
+    this.deadlines.remove(taker.handle);
+    this.impatient.add(taker);
   }
 
   /** Stands at the end of the line of each of its queues. */

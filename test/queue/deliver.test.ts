@@ -203,6 +203,20 @@ test('the line waits for a body that is not in memory, other queues go on', () =
   assert.equal(idsOf(rig.takenBy(impatient)), [2, 3, 4]);
 });
 
+test('who waited long enough still gets the body that is being read', () => {
+  const rig = new Rig();
+  rig.produce('cold');
+  rig.coldBefore = rig.recorder.end;
+  const taker = rig.receive('cold', { waitMs: 50 });
+  rig.dispatch();
+  rig.pass(1_000);
+  rig.dispatch();
+  assert.equal(rig.empties, []);
+  rig.completeFetch();
+  rig.dispatch();
+  assert.equal(idsOf(rig.takenBy(taker)), [1]);
+});
+
 test('who prefers a queue whose body is being read gets from its next queue', () => {
   const rig = new Rig();
   rig.produce('cold');

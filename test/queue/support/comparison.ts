@@ -218,8 +218,8 @@ export class Comparison {
     const isMore = expire(rig.state, rig.nowMs);
     const late = isFreeing ? [] : model.sweep(rig.nowMs);
     assert.is(isMore, isFreeing);
-    assert.equal(rig.empties.map(({ requestId }) => requestId).sort(byNumber), late);
-    for (const handle of late) this.takers.delete(handle);
+    // They have their answer with the next dispatch, unless something is on its way to them.
+    assert.is(rig.empties.length, 0);
     if (late.length > 0) this.note('gave up waiting');
   }
 

@@ -94,7 +94,8 @@ export interface ModelTaker {
   readonly session: string | undefined;
   readonly isSubscription: boolean;
   readonly visibilityMs: number;
-  readonly untilMs: number;
+  /** Infinity for a receive: it waits no more. */
+  untilMs: number;
   messages: number;
   bytes: number;
 }
@@ -291,7 +292,7 @@ export class Model {
     });
   }
 
-  /** Everything that is due happens. Returns the takers that gave up waiting. */
+  /** Everything that is due happens. Returns the takers that wait no more. */
   sweep(now: number): number[] {
     for (const queue of this.queues.values()) {
       for (const message of [...queue.messages]) {
@@ -306,7 +307,7 @@ export class Model {
       }
     }
     const late = [...this.takers].filter(([, { untilMs }]) => untilMs <= now);
-    for (const [handle] of late) this.takers.delete(handle);
+    for (const [, taker] of late) taker.untilMs = Number.POSITIVE_INFINITY;
     for (const [key, session] of this.sessions) {
       if (session.isConnected) continue;
       if (now >= session.disconnectedMs + releaseAfterMs) this.returnAll(key, 'sessionLost', now);
