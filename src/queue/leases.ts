@@ -1,8 +1,8 @@
 /**
  * The rows of the messages that are more than waiting: leased, delayed, delivered before, or with a
- * time to live. A row holds what the index has no room for: token, session, counts. Rows are columns
- * of numbers, reused when a message goes. The rows that a session holds form a list, so that they
- * are found when it goes.
+ * time to live. A row holds what the index has no room for: token, session, counts. Rows are
+ * columns of numbers, reused when a message goes. The rows that a session holds form a list, so
+ * that they are found when it goes.
  */
 import assert from 'node:assert';
 import { grown } from './chunk.ts';

@@ -14,13 +14,13 @@ async function asked(dead: number, options: RedriveOptions) {
   let left = dead;
   const requests: Fields[] = [];
   const startedMs = performance.now();
-  const ask = async (fields: Fields): Promise<Fields> => {
+  const ask = (fields: Fields): Promise<Fields> => {
     requests.push(fields);
     const { ids, limit } = fields as { ids?: number[]; limit?: number };
     const redriven = Math.min(left, ids?.length ?? limit ?? 0);
     left -= redriven;
     const refused = (ids ?? []).slice(redriven).map((id) => ({ id, code: 'NOT_DEAD' }));
-    return { redriven, dead: left, refused };
+    return Promise.resolve({ redriven, dead: left, refused });
   };
   const result = await redrive(ask, options);
   return { result, requests, tookMs: performance.now() - startedMs };
