@@ -49,7 +49,7 @@ export class Shrinker {
     let least = 0;
     while (least < this.best.steps - 1) {
       const steps = (least + this.best.steps) >>> 1;
-      if (!(await this.fails({ ...this.best.reduction, steps }))) least = steps;
+      if (!(await this.failsWithLuck({ ...this.best.reduction, steps }))) least = steps;
     }
   }
 
@@ -64,9 +64,14 @@ export class Shrinker {
   private async leaveOutPart(part: Part): Promise<void> {
     const { without, steps } = this.best.reduction;
     if (without.includes(part)) return;
+    await this.failsWithLuck({ without: [...without, part], steps });
+  }
+
+  private async failsWithLuck(reduction: Omit<Reduction, 'luck'>): Promise<boolean> {
     for (let luck = 0; luck <= luckMax; luck += 1) {
-      if (await this.fails({ without: [...without, part], luck, steps })) return;
+      if (await this.fails({ ...reduction, luck })) return true;
     }
+    return false;
   }
 
   /** Whether it fails in the same way; then it is the best one so far. */
