@@ -16,7 +16,7 @@ import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
 import { deadIds, redrive } from '../queue/redrive.ts';
 import type { Session } from '../queue/session.ts';
 import type { State } from '../queue/state.ts';
-import { type Arguments, badField, count, flag, isWhole, name, text } from './arguments.ts';
+import { type Arguments, badField, flag, isWhole, name, text, whole } from './arguments.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { looks } from './look.ts';
@@ -74,7 +74,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   queues: {
     act: () => 0,
     value: (core, args, _result, nowMs) =>
-      listQueues(core, text(args, 'after') ?? '', count(args, 'limit', 1000, 100), nowMs),
+      listQueues(core, text(args, 'after') ?? '', whole(args, 'limit', 1, 1000, 100), nowMs),
   },
   stats: {
     act: () => 0,
@@ -206,7 +206,7 @@ function settingsOf(args: Arguments): QueueSettings {
 function redriveSome(core: Core, args: Arguments): Outcome {
   const { state } = core;
   const queue = state.required(name(args));
-  const limit = count(args, 'limit', sliceMax, sliceMax);
+  const limit = whole(args, 'limit', 1, sliceMax, sliceMax);
   const to = args.to === undefined || args.to === null ? queue : state.required(name(args, 'to'));
   const redriven = redrive(state, queue, to, idsOf(args) ?? deadIds(queue, limit));
   const { refused } = redriven;

@@ -23,12 +23,6 @@ export function text(args: Arguments, field: string): string | undefined {
   throw badField(field, 'must be a str');
 }
 
-export function count(args: Arguments, field: string, most: number, fallback: number): number {
-  const value = args[field] ?? fallback;
-  if (typeof value === 'number' && value >= 1 && value <= most) return value;
-  throw badField(field, `must be 1 to ${most}`);
-}
-
 /** Without a `fallback` it must be given. */
 export function whole(
   args: Arguments,

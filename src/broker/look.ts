@@ -7,7 +7,7 @@ import { limits, settable } from '../limits.ts';
 import { type Browsed, browse, type Place } from '../queue/browse.ts';
 import type { MessageState } from '../queue/chunk.ts';
 import type { Queue } from '../queue/queue.ts';
-import { type Arguments, badField, count, name, text, whole } from './arguments.ts';
+import { type Arguments, badField, name, text, whole } from './arguments.ts';
 import type { Core } from './core.ts';
 import {
   type BodyRange,
@@ -71,7 +71,7 @@ class PageLook implements Look {
     this.queue = name(args);
     this.state = stateOf(args);
     this.after = cursorOf(args);
-    this.limit = count(args, 'limit', pageMax, pageDefault);
+    this.limit = whole(args, 'limit', 1, pageMax, pageDefault);
     this.range = rangeOf(args);
   }
 
