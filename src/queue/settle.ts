@@ -14,8 +14,6 @@ import type { State } from './state.ts';
 import { endOverdue, isOverdue, keepsOverdue, writeOverdue } from './time-to-live.ts';
 import { removeMessage } from './transitions.ts';
 
-const STALE = 'STALE_RECEIPT';
-
 /** Receipts in place in a request: entries `from` to `to` of the two columns. */
 export interface Receipts {
   readonly ids: Float64Array;
@@ -58,28 +56,12 @@ export function ackCurrent(
   receipts: Receipts,
   nowMs: number,
 ): Refused {
-  const refused: RefusedReceipt[] = [];
-  state.ids.clear();
-  for (let at = receipts.from; at < receipts.to; at += 1) {
-    const id = receipts.ids[at]!;
-    const index = at - receipts.from;
-    if (queue === undefined || !queue.locate(id)) refused.push({ index, code: 'GONE' });
-    else if (endIfOverdue(state, queue, nowMs)) {
-      refused.push({ index, code: keepsOverdue(queue) ? 'NOT_LEASED' : 'GONE' });
-    } else if (!isDetached(state, queue, nowMs)) {
-      refused.push({ index, code: 'NOT_LEASED' });
-      endIfLapsed(state, queue, nowMs);
-    } else {
-      removeMessage(state, queue, queue.foundLane!, queue.foundChunk!, queue.foundIndex);
-      state.ids.push(id);
-    }
-  }
-  writeReturned(state, state.lapsed);
-  if (queue !== undefined) {
-    writeOverdue(state, queue);
-    writeAcked(state, queue);
-  }
-  return refused.length === 0 ? undefined : refused;
+  const isHeld = (located: Queue) => isDetached(state, located, nowMs);
+  const refused = forEach(state, queue, receipts, nowMs, 'NOT_LEASED', isHeld, (held) => {
+    removeMessage(state, held, held.foundLane!, held.foundChunk!, held.foundIndex);
+  });
+  if (queue !== undefined) writeAcked(state, queue);
+  return refused;
 }
 
 /** Gives back as a failure, for what the consumer says. `delayMs` undefined: as the queue says. */
@@ -141,16 +123,31 @@ function comeBackAll(
   return refused;
 }
 
-/**
- * Calls `change` for each valid receipt, with its message located in the queue, and gathers the IDs
- * in `state.ids`. A receipt given twice is valid once, since the first one changes the message.
- */
+/** `forEach` by receipt. One given twice is valid once, since the first changes the message. */
 function forEachValid(
   state: State,
   queue: Queue | undefined,
   session: Session | undefined,
   receipts: Receipts,
   nowMs: number,
+  change: (queue: Queue) => void,
+): Refused {
+  const isHeld = (located: Queue, at: number) =>
+    isValid(state, located, session, receipts.tokens[at]!, nowMs);
+  return forEach(state, queue, receipts, nowMs, 'STALE_RECEIPT', isHeld, change);
+}
+
+/**
+ * Calls `change` for each message that is held, located in the queue, and gathers the IDs in
+ * `state.ids`; one that is there and not held is refused with `code`.
+ */
+function forEach(
+  state: State,
+  queue: Queue | undefined,
+  receipts: Receipts,
+  nowMs: number,
+  code: RefusedReceipt['code'],
+  isHeld: (queue: Queue, at: number) => boolean,
   change: (queue: Queue) => void,
 ): Refused {
   let refused: RefusedReceipt[] | undefined;
@@ -162,13 +159,13 @@ function forEachValid(
       refused.push({ index: at - receipts.from, code: 'GONE' });
     } else if (endIfOverdue(state, queue, nowMs)) {
       refused = refused ?? [];
-      refused.push({ index: at - receipts.from, code: keepsOverdue(queue) ? STALE : 'GONE' });
-    } else if (isValid(state, queue, session, receipts.tokens[at]!, nowMs)) {
+      refused.push({ index: at - receipts.from, code: keepsOverdue(queue) ? code : 'GONE' });
+    } else if (isHeld(queue, at)) {
       change(queue);
       state.ids.push(id);
     } else {
       refused = refused ?? [];
-      refused.push({ index: at - receipts.from, code: STALE });
+      refused.push({ index: at - receipts.from, code });
       endIfLapsed(state, queue, nowMs);
     }
   }
