@@ -181,6 +181,7 @@ export function ripen(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
 
 /**
  * A message's bytes can no longer be read. Who has it may still settle it; else it is out of reach.
+ * Replay is told so again by each copy of it.
  */
 export function loseBody(
   state: State,
@@ -196,7 +197,8 @@ export function loseBody(
   queue.bytes -= length;
   chunk.lengths[index] = 0;
   if (chunk.states[index] === DELAYED) ripen(state, queue, lane, chunk, index);
-  if (chunk.states[index] === IN_FLIGHT) return;
+  const before = chunk.states[index];
+  if (before === IN_FLIGHT || before === UNREADABLE) return;
   leaveState(queue, chunk, index);
   setUnreadable(state, queue, lane, chunk, index);
 }

@@ -4,6 +4,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UNREADABLE } from '../../src/queue/chunk.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import { RETURNED_EXPIRED, SETTLED_ACKED } from '../../src/queue/journal.ts';
 import { freshState } from '../broker/support/facts.ts';
@@ -71,6 +72,19 @@ test('that it was out may be told behind that it rotted', () => {
   assert.equal(after(...late), { ready: 0, inFlight: 1, unreadable: 0 });
   assert.equal(after(...late, returned), { ready: 0, inFlight: 0, unreadable: 1 });
   assert.equal(after(...late, acked), { ready: 0, inFlight: 0, unreadable: 0 });
+});
+
+test('copies of it tell again that it is out of reach', () => {
+  const copy = {
+    ...{ id: 1, priority: 0, producedMs: 1, length: 0, state: UNREADABLE },
+    ...{ deliveryCount: 0, failureCount: 0, session: 0, token: 0, dueMs: 0, expiresMs: 0 },
+    failures: [],
+  };
+  const copied: Told = { kind: 'copied', number, copy, bytes: Buffer.alloc(0) };
+  const lost = { ready: 0, inFlight: 0, unreadable: 1 };
+  assert.equal(after(created, produced, unreadable, copied), lost);
+  assert.equal(after(created, produced, copied, copied), lost);
+  assert.equal(after(created, copied, copied), lost);
 });
 
 test.run();
