@@ -7,6 +7,7 @@
 
 import { limits } from '../limits.ts';
 import { DEAD, DELAYED, IN_FLIGHT } from '../queue/chunk.ts';
+import { contradictionIn } from '../queue/contradictions.ts';
 import { IdList } from '../queue/id-list.ts';
 import { DIED_EXPIRED, RETURNED_RELEASED } from '../queue/journal.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -34,6 +35,8 @@ export interface Mended {
   queuesDeleted: string[];
   /** Queues whose name is lost, by the names they have now. */
   queuesNamed: string[];
+  /** Queues without their dead-letter queue now, as it led back to them. */
+  deadQueuesCleared: string[];
 }
 
 export class Mender {
@@ -46,9 +49,12 @@ export class Mender {
     sessionsEnded: 0,
     queuesDeleted: [],
     queuesNamed: [],
+    deadQueuesCleared: [],
   };
   /** The record that was looked at last is to be left out: what holds of it is written. */
   isReplaced = false;
+  /** Something before it is lost: what a record says may not be what is known. */
+  isBehindHole = false;
   readonly #state: State;
   readonly #journal: RecordJournal;
   /** What was written may be in a batch by itself. */
@@ -101,6 +107,7 @@ export class Mender {
       else this.#name(queue);
     }
     if (!hasHoles) return;
+    for (const queue of this.#state.queuesByNumber.values()) this.#breakCycle(queue);
     for (const session of [...this.#state.sessions.all()]) this.#end(session);
   }
 
@@ -146,12 +153,12 @@ export class Mender {
 
   /** What is told of a queue that has it no more, or not yet, was moved there. */
   #moveBefore(number: number, ids: readonly number[]): void {
-    const to = this.#state.queuesByNumber.get(number);
-    if (to === undefined) return;
+    if (!this.isBehindHole) return;
     for (const id of ids) {
-      if (to.locate(id)) continue;
+      if (this.#state.queuesByNumber.get(number)?.locate(id)) continue;
       const from = this.#queueWith(id);
-      if (from !== undefined) this.#move(from, to, id);
+      // That the queue was made may be lost as well.
+      if (from !== undefined) this.#move(from, replay.queueNumbered(this.#state, number), id);
     }
   }
 
@@ -256,13 +263,25 @@ export class Mender {
   }
 
   #name(queue: Queue): void {
-    const { number, createdMs, settings, paused } = queue;
-    let name = `recovered-${number}`;
+    let name = `recovered-${queue.number}`;
     while (this.#state.queuesByName.has(name)) name += '-again';
     queue.name = name;
-    const position = this.#journal.queueSet(queue);
-    replay.replayQueueSet(this.#state, { number, name, createdMs, settings, paused }, position);
+    this.#set(queue);
     this.mended.queuesNamed.push(name);
+  }
+
+  /** Records of which some are lost may leave queues whose dead messages would go round. */
+  #breakCycle(queue: Queue): void {
+    const { name, settings } = queue;
+    if (contradictionIn(this.#state, name, settings)?.field !== 'deadQueue') return;
+    queue.settings = { ...settings, deadQueue: undefined };
+    this.#set(queue);
+    this.mended.deadQueuesCleared.push(name);
+  }
+
+  #set(queue: Queue): void {
+    const position = this.#journal.queueSet(queue);
+    replay.replayQueueSet(this.#state, queue, position);
     this.#mark();
   }
 

@@ -81,10 +81,12 @@ export class Repair {
   }
 
   async #writeAgain(salvaged: Salvaged, losses: Losses): Promise<void> {
+    const firstHole = firstHoleOf(losses);
     for (const { run, after } of losses.kept) {
       await this.#salvage.visit(
         run,
         (chain, ...batch) => {
+          this.#mender.isBehindHole = chain.batch >= firstHole;
           if (chain.batch > after) this.#keep(chain, batch);
         },
         () => this.#caughtUp(limits.unsyncedBytesMax),
@@ -202,6 +204,15 @@ const nothing: Facts = {
   restored: ignore,
   copied: ignore,
 };
+
+/** The first batch that is lost, or does not continue the one before. */
+function firstHoleOf({ lost, breaks }: Losses): number {
+  const batches = [
+    ...lost.map(({ firstBatch }) => firstBatch),
+    ...breaks.map(({ batch }) => batch),
+  ];
+  return Math.min(...batches, Number.POSITIVE_INFINITY);
+}
 
 function isDamaged({ damaged, missing, checkpointLost }: Salvaged, losses: Losses): boolean {
   const findings = [damaged, missing, losses.lost, losses.breaks];

@@ -29,9 +29,11 @@ export function contradictionIn(
   return { field: 'deadQueue', what: 'leads back to the queue itself' };
 }
 
-/** Whether what dies in `from` may come to `name`, over however many queues. */
+/** Whether what dies in `from` may come to `name`, or to no end, over however many queues. */
 function leadsTo(state: State, from: string, name: string): boolean {
-  for (let at = from; at !== name; ) {
+  const passed = new Set([name]);
+  for (let at = from; !passed.has(at); ) {
+    passed.add(at);
     const next = state.existing(at)?.settings.deadQueue;
     if (next === undefined) return false;
     at = next;

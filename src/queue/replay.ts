@@ -352,7 +352,8 @@ function forEachKnown(
   }
 }
 
-function queueNumbered(state: State, number: number): Queue {
+/** Made without a name if need be. */
+export function queueNumbered(state: State, number: number): Queue {
   const known = state.queuesByNumber.get(number);
   if (known !== undefined) return known;
   const queue = new Queue('');

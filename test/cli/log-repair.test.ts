@@ -184,7 +184,13 @@ test('what was mended is counted, and of one it speaks so', () => {
   const toldOf = (count: number) => {
     const figures = { released: count, redriven: count, delivered: count };
     const dropped = { moved: count, extensionsDropped: count, sessionsEnded: count };
-    const mended = { ...figures, ...dropped, queuesDeleted: [], queuesNamed: [] };
+    const mended = {
+      ...figures,
+      ...dropped,
+      queuesDeleted: [],
+      queuesNamed: [],
+      deadQueuesCleared: [],
+    };
     return describeMended({ mended, batchesSetBack: count });
   };
   assert.equal(toldOf(0), []);

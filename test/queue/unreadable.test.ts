@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { UNREADABLE } from '../../src/queue/chunk.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import { RETURNED_EXPIRED, SETTLED_ACKED } from '../../src/queue/journal.ts';
+import type { MessageSnapshot } from '../../src/queue/relocate.ts';
 import { freshState } from '../broker/support/facts.ts';
 import type { Told } from './support/recorder.ts';
 import { replayFact } from './support/replayed.ts';
@@ -75,8 +76,12 @@ test('that it was out may be told behind that it rotted', () => {
 });
 
 test('copies of it tell again that it is out of reach', () => {
-  const copy = {
-    ...{ id: 1, priority: 0, producedMs: 1, length: 0, state: UNREADABLE },
+  const copy: MessageSnapshot = {
+    id: 1,
+    priority: 0,
+    producedMs: 1,
+    length: 0,
+    state: UNREADABLE,
     ...{ deliveryCount: 0, failureCount: 0, session: 0, token: 0, dueMs: 0, expiresMs: 0 },
     failures: [],
   };

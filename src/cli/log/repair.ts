@@ -122,12 +122,15 @@ export function describeMended({ mended, batchesSetBack }: Told): string[] {
     [batchesSetBack, `${counted(batchesSetBack, 'batch', 'batches')} set back to the clock's time`],
   ];
   const lines = figures.filter(([count]) => count > 0).map(([, line]) => line);
-  const { queuesDeleted, queuesNamed } = mended;
+  const { queuesDeleted, queuesNamed, deadQueuesCleared } = mended;
   if (queuesDeleted.length > 0) {
     lines.push(`deleted, as another queue has its name or number: ${queuesDeleted.join(', ')}`);
   }
   if (queuesNamed.length > 0) {
     lines.push(`queues whose name is lost: ${queuesNamed.join(', ')}`);
+  }
+  if (deadQueuesCleared.length > 0) {
+    lines.push(`without their dead-letter queue, which led back: ${deadQueuesCleared.join(', ')}`);
   }
   return lines;
 }
