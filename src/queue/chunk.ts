@@ -29,8 +29,8 @@ const deltaMax = 2 ** 32 - 1;
 
 export class Chunk {
   /** ID and time of the first message; all others are stored as differences to them. */
-  readonly baseId: number;
-  readonly baseMs: number;
+  baseId: number;
+  baseMs: number;
   /** Entries in use, those gone included. */
   count = 0;
   live = 0;
@@ -55,20 +55,47 @@ export class Chunk {
     this.baseMs = baseMs;
   }
 
-  /** Whether a message may follow at the end. */
+  get isFull(): boolean {
+    return this.count === capacityMax;
+  }
+
+  /** Whether there is room for a message above the first one. */
   takes(id: number, producedMs: number): boolean {
     return (
-      this.count < capacityMax &&
+      !this.isFull &&
       id - this.baseId <= deltaMax &&
       producedMs >= this.baseMs &&
       producedMs - this.baseMs <= deltaMax
     );
   }
 
+  /** Begins with this message from now on, which is put before all others; false: it cannot. */
+  beginsAt(id: number, producedMs: number): boolean {
+    const ids = this.baseId - id;
+    const ms = this.baseMs - producedMs;
+    const times = this.msDeltas.subarray(0, this.count);
+    const isNear = ms >= 0 && this.lastId - id <= deltaMax;
+    if (this.isFull || !isNear || times.some((delta) => delta + ms > deltaMax)) return false;
+    for (let index = 0; index < this.count; index += 1) {
+      this.idDeltas[index] = this.idDeltas[index]! + ids;
+      this.msDeltas[index] = this.msDeltas[index]! + ms;
+    }
+    this.baseId = id;
+    this.baseMs = producedMs;
+    return true;
+  }
+
   /** Adds a message at the end, ready, without a row. Its ID is above all others. */
   push(id: number, producedMs: number, position: number, length: number): number {
-    if (this.count === this.states.length) this.resize(this.count * 2);
     const index = this.count;
+    this.insert(index, id, producedMs, position, length);
+    return index;
+  }
+
+  /** Puts one before the entry `index`, ready, without a row, where its ID belongs. */
+  insert(index: number, id: number, producedMs: number, position: number, length: number): void {
+    if (this.count === this.states.length) this.resize(this.count * 2);
+    if (index < this.count) this.makeRoom(index);
     this.idDeltas[index] = id - this.baseId;
     this.msDeltas[index] = producedMs - this.baseMs;
     this.positions[index] = position;
@@ -78,8 +105,8 @@ export class Chunk {
     this.count += 1;
     this.live += 1;
     this.ready += 1;
+    if (index < this.readyFrom) this.readyFrom = index;
     if (position < this.positionMin) this.positionMin = position;
-    return index;
   }
 
   /** Whether the message that stood here is gone, and was this one. */
@@ -196,6 +223,13 @@ export class Chunk {
       if (this.states[at] === DEAD) this.dead += 1;
     }
     this.readyFrom = Math.min(this.readyFrom, index);
+  }
+
+  private makeRoom(index: number): void {
+    const columns = [this.idDeltas, this.msDeltas, this.positions, this.lengths, this.rows];
+    for (const column of [...columns, this.states]) {
+      column.copyWithin(index + 1, index, this.count);
+    }
   }
 
   private resize(capacity: number): void {

@@ -34,19 +34,14 @@ export class Lane {
   insert(id: number, producedMs: number, position: number, length: number): void {
     const at = this.chunkOf(id);
     const chunk = this.chunks[at];
-    const next = this.chunks[at + 1];
     const index = chunk?.search(id) ?? 0;
-    const wasThere = chunk?.wasAt(index, id) === true;
-    if (chunk !== undefined && !wasThere && id < chunk.lastId) this.split(at, id);
-    if (wasThere) chunk.refill(index, position, length);
-    else if (chunk?.takes(id, producedMs) && id > chunk.lastId) {
-      chunk.push(id, producedMs, position, length);
-    } else {
-      assert(next === undefined || id < next.baseId, 'chunks must not overlap');
-      const fresh = new Chunk(id, producedMs);
-      fresh.push(id, producedMs, position, length);
-      this.chunks.splice(at + 1, 0, fresh);
-    }
+    if (chunk?.wasAt(index, id)) chunk.refill(index, position, length);
+    else if (chunk?.takes(id, producedMs)) chunk.insert(index, id, producedMs, position, length);
+    else if (chunk !== undefined && index < chunk.count) {
+      this.split(at, index);
+      this.insert(id, producedMs, position, length);
+      return;
+    } else this.add(at + 1, id, producedMs, position, length);
     this.live += 1;
     this.ready += 1;
     this.readyFrom = Math.min(this.readyFrom, Math.max(at, 0));
@@ -122,12 +117,28 @@ export class Lane {
     this.chunks[at] = liveFrom(chunk, 0)!;
   }
 
-  /** Splits a chunk so that `id`, which is not in it, goes to the end of the first part. */
-  private split(at: number, id: number): void {
+  /** Puts a message before all of a chunk: into it, or as one of its own. */
+  private add(at: number, id: number, producedMs: number, position: number, length: number): void {
+    let chunk = this.chunks[at];
+    assert(chunk === undefined || id < chunk.baseId, 'chunks must not overlap');
+    if (!chunk?.beginsAt(id, producedMs)) {
+      chunk = new Chunk(id, producedMs);
+      this.chunks.splice(at, 0, chunk);
+    }
+    chunk.insert(0, id, producedMs, position, length);
+  }
+
+  /** Makes room for a message in its place before the entry `index`, which a chunk cannot take. */
+  private split(at: number, index: number): void {
     const chunk = this.chunks[at]!;
-    const index = chunk.search(id);
-    const second = liveFrom(chunk, index);
-    chunk.cut(index);
+    if (chunk.isFull && chunk.live < chunk.count) {
+      this.chunks[at] = liveFrom(chunk, 0)!;
+      return;
+    }
+    // One that is not full cannot hold its time: then it goes between the parts.
+    const middle = chunk.isFull ? chunk.count >>> 1 : index;
+    const second = liveFrom(chunk, middle);
+    chunk.cut(middle);
     if (second !== undefined) this.chunks.splice(at + 1, 0, second);
   }
 }

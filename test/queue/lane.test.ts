@@ -67,7 +67,7 @@ test('a message that comes back is the first ready one again, also in an earlier
   assert.is(lane.ready, 52);
 });
 
-test('an insert in the middle splits a chunk, and at the ends makes or fills one', () => {
+test('an insert takes its place in a chunk, in the middle and at both ends', () => {
   const lane = new Lane(0);
   push(lane, 100, 110);
   remove(lane, 105);
@@ -81,8 +81,55 @@ test('an insert in the middle splits a chunk, and at the ends makes or fills one
   const rest = [100, 101, 102, 103, 104, 106, 107, 108, 109, 110, 150, 200, 300];
   assert.equal(liveIds(lane), [40, 50, 51, ...rest]);
   assert.equal([lane.live, lane.ready], [16, 15]);
+  assert.is(lane.chunks.length, 1);
   assert.is(firstReady(lane), 40);
   assert.is(find(lane, 107)!.chunk.states[find(lane, 107)!.index], IN_FLIGHT);
+});
+
+const orders: Readonly<Record<string, (ids: number[], seed: number) => number[]>> = {
+  rising: (ids) => ids,
+  falling: (ids) => ids.reverse(),
+  any: (ids, seed) => seededRandom(seed).shuffle(ids),
+};
+
+for (const [title, inOrder] of Object.entries(orders)) {
+  test(`inserts in ${title} order fill chunks, and few of them`, () => {
+    const seed = printedSeed('lane');
+    const lane = new Lane(0);
+    const ids = Array.from({ length: 20_000 }, (_, at) => at + 1);
+    for (const id of inOrder([...ids], seed)) lane.insert(id, id, id * 10, 1);
+    assert.equal(liveIds(lane), ids);
+    assert.ok(lane.chunks.length <= 60, `${lane.chunks.length} chunks`);
+  });
+}
+
+test('an insert into a chunk that is full of what is gone makes no second one', () => {
+  const lane = new Lane(0);
+  for (let id = 2; id <= 2_048; id += 2) lane.push(id, id, id, 1);
+  for (const id of [2, 4, 500]) remove(lane, id);
+  lane.insert(501, 501, 0, 1);
+  lane.insert(3, 3, 0, 1);
+  assert.is(lane.chunks.length, 1);
+  assert.equal([firstReady(lane), lane.live], [3, 1_023]);
+});
+
+test('a message whose time is before that of its chunk stands between two', () => {
+  const lane = new Lane(0);
+  push(lane, 100, 102);
+  lane.push(200, 200, 0, 1);
+  lane.insert(150, 50, 0, 1);
+  assert.equal(liveIds(lane), [100, 101, 102, 150, 200]);
+  const { chunk, index } = find(lane, 150)!;
+  assert.is(chunk.producedMsAt(index), 50);
+});
+
+test('a message that was there takes its own place again', () => {
+  const lane = new Lane(0);
+  for (const id of [1, 3, 4]) lane.push(id, id, id, 1);
+  remove(lane, 3);
+  lane.insert(3, 3, 30, 1);
+  assert.is(find(lane, 3)!.chunk.positions[1], 30);
+  assert.is(lane.chunks[0]!.count, 3);
 });
 
 test('an insert where the next entries are gone leaves no empty chunk', () => {
@@ -157,13 +204,11 @@ test('random changes leave the same as a sorted list', () => {
     const random = seededRandom(seed + round * 2 ** 32);
     const lane = new Lane(0);
     const expected = new Map<number, Expected>();
-    const used = new Set<number>();
     let highest = 0;
     const add = (how: 'push' | 'insert', id: number): void => {
       const position = random.integer(1, 2 ** 40);
       lane[how](id, id, position, 1);
       expected.set(id, { producedMs: id, position, isReady: true });
-      used.add(id);
     };
     for (let step = 0; step < 2_000; step += 1) {
       const draw = random.fraction();
@@ -177,7 +222,7 @@ test('random changes leave the same as a sorted list', () => {
         }
       } else if (draw < 0.35) {
         const free = random.integer(1, highest);
-        if (!used.has(free)) add('insert', free);
+        if (!expected.has(free)) add('insert', free);
       } else if (draw < 0.6) {
         for (const gone of known.slice(-random.integer(1, 40))) {
           remove(lane, gone);
