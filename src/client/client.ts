@@ -39,7 +39,13 @@ import {
 } from './options.ts';
 import { checkBatch, type ProduceManner, ProduceManyCall } from './produce-call.ts';
 import { type Deliveries, receive } from './receiving.ts';
-import { checkRedrive, type Redriven, type RedriveOptions, redrive } from './redriving.ts';
+import {
+  checkRedrive,
+  type Redriven,
+  type RedriveOptions,
+  type RedriveSteps,
+  redrive,
+} from './redriving.ts';
 import type { SettleKind } from './settle-call.ts';
 import { idTargets, settle, targetsOf } from './settling.ts';
 
@@ -294,12 +300,16 @@ export class Client extends Looking {
   }
 
   /**
-   * Makes dead messages ready again, as if they had never failed: those of `ids`, or all that were
-   * dead when it began.
+   * Makes dead messages ready again, as if they had never failed: those of `ids`, or each dead one
+   * once, as many as were dead when it began.
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<Redriven> {
     checkRedrive(options);
-    return await redrive((fields) => this.#queueVerb('queue.redrive', queue, fields), options);
+    const deadAfter = (after: string | undefined, limit: number) =>
+      this.browsePage(queue, { state: 'dead', after, limit });
+    const redriveThese: RedriveSteps['redrive'] = (fields) =>
+      askOfQueue(this.#connection, 'queue.redrive', queue, fields);
+    return await redrive({ redrive: redriveThese, deadAfter }, options);
   }
 
   /** Removes the queue with its messages; resolves to how many. */

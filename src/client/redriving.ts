@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Code } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { MessagePage } from './browsing.ts';
 import { checkInteger, checkQueue } from './checks.ts';
 
 export interface RedriveOptions {
@@ -22,8 +23,11 @@ export interface Redriven {
   readonly refused: readonly { readonly id: number; readonly code: Code }[];
 }
 
-/** Sends one request. */
-type Ask = (fields: Record<string, unknown>) => Promise<Record<string, unknown>>;
+/** How it asks: for what is done to some messages, and for a page of the dead ones. */
+export interface RedriveSteps {
+  redrive(fields: { ids: readonly number[]; to: string | undefined }): Promise<Answer>;
+  deadAfter(cursor: string | undefined, limit: number): Promise<MessagePage>;
+}
 
 interface Answer extends Redriven {
   /** How many are dead still. */
@@ -36,37 +40,41 @@ export function checkRedrive({ ids, to, ratePerSecond }: RedriveOptions): void {
   checkInteger('ratePerSecond', ratePerSecond, 1, 1_000_000);
 }
 
-export async function redrive(ask: Ask, options: RedriveOptions): Promise<Redriven> {
+export async function redrive(steps: RedriveSteps, options: RedriveOptions): Promise<Redriven> {
   const { ids, to, ratePerSecond } = options;
   const sliceMax = Math.min(limits.sliceMessagesMax, ratePerSecond ?? Number.POSITIVE_INFINITY);
-  const slow = async (count: number) => {
-    if (ratePerSecond !== undefined) await sleep((count / ratePerSecond) * 1000);
-  };
-  if (ids === undefined) return await redriveAll(ask, { to, limit: sliceMax }, slow);
-  let redriven = 0;
-  const refused: Redriven['refused'][number][] = [];
-  for (let from = 0; from < ids.length; from += sliceMax) {
-    if (from > 0) await slow(sliceMax);
-    const answer = await ask({ ids: ids.slice(from, from + sliceMax), to });
-    redriven += Number(answer.redriven);
-    refused.push(...(answer as unknown as Answer).refused);
+  const slices = ids === undefined ? eachDead(steps, sliceMax) : eachSlice(ids, sliceMax);
+  const done = { redriven: 0, refused: [] as Redriven['refused'][number][] };
+  let passed = 0;
+  let before = 0;
+  // Those that die meanwhile are not waited for.
+  let all = Number.POSITIVE_INFINITY;
+  for await (const slice of slices) {
+    if (ratePerSecond !== undefined) await sleep((before / ratePerSecond) * 1000);
+    before = slice.length;
+    const answer = await steps.redrive({ ids: slice, to });
+    passed += slice.length;
+    done.redriven += answer.redriven;
+    if (ids !== undefined) done.refused.push(...answer.refused);
+    else if (passed === slice.length) all = answer.redriven + answer.dead;
+    if (passed >= all) break;
   }
-  return { redriven, refused };
+  return done;
 }
 
-/** As many as are dead when it begins. */
-async function redriveAll(
-  ask: Ask,
-  fields: Record<string, unknown>,
-  slow: (count: number) => Promise<void>,
-): Promise<Redriven> {
-  let answer = (await ask(fields)) as unknown as Answer;
-  let { redriven } = answer;
-  const all = redriven + answer.dead;
-  while (answer.redriven > 0 && answer.dead > 0 && redriven < all) {
-    await slow(answer.redriven);
-    answer = (await ask(fields)) as unknown as Answer;
-    redriven += answer.redriven;
+function* eachSlice(ids: readonly number[], sliceMax: number): Generator<readonly number[]> {
+  for (let from = 0; from < ids.length; from += sliceMax) yield ids.slice(from, from + sliceMax);
+}
+
+/** Each dead one once: one that dies again while others wait is not met a second time. */
+async function* eachDead(
+  steps: RedriveSteps,
+  sliceMax: number,
+): AsyncGenerator<readonly number[], void> {
+  for (let cursor: string | undefined; ; ) {
+    const { messages, next } = await steps.deadAfter(cursor, sliceMax);
+    if (messages.length > 0) yield messages.map(({ id }) => id);
+    if (next === undefined) return;
+    cursor = next;
   }
-  return { redriven, refused: [] };
 }
