@@ -207,7 +207,8 @@ function redriveSome(core: Core, args: Arguments): Outcome {
   const { state } = core;
   const queue = state.required(name(args));
   const limit = whole(args, 'limit', 1, sliceMax, sliceMax);
-  const to = args.to === undefined || args.to === null ? queue : state.required(name(args, 'to'));
+  const isElsewhere = args.to !== undefined && args.to !== null;
+  const to = isElsewhere ? state.required(name(args, 'to'), 'to') : queue;
   const redriven = redrive(state, queue, to, idsOf(args) ?? deadIds(queue, limit));
   const { refused } = redriven;
   return { value: redriven.count, refused: refused.length === 0 ? undefined : refused };

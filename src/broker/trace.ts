@@ -7,8 +7,9 @@ import type { VisitRecord } from '../log/log.ts';
 import { formatReceipt } from '../protocol/receipt.ts';
 import { Walker } from '../protocol/walker.ts';
 import { IdList } from '../queue/id-list.ts';
+import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { LogReading } from './log-state.ts';
-import { failure, readMessage, SETTLED_NAMES } from './record-description.ts';
+import { failure, messageStates, readMessage, SETTLED_NAMES } from './record-description.ts';
 import { type Facts, RecordParser } from './record-parser.ts';
 
 /** Where a record stands, and the broker time of its batch. */
@@ -26,7 +27,7 @@ export interface Place {
 export type Said =
   | { what: 'produced'; bytes: number; priority: number; dueMs: number; expiresMs?: number }
   /** Without `bytes`: they are unreadable. */
-  | { what: 'copied'; bytes?: number; failureCount: number }
+  | ({ what: 'copied'; bytes?: number; failureCount: number } & Standing)
   | { what: 'delivered'; session: number; receipt: string; dueMs: number }
   | { what: 'extended'; dueMs: number }
   | ({ what: 'returned'; dueMs: number } & Failed)
@@ -35,6 +36,15 @@ export type Said =
   | { what: 'moved'; from: number; failed?: Failed }
   | { what: 'redriven' | 'unreadable' }
   | { what: Ending };
+
+/** How a message stood when it was copied. What is not there is left out. */
+export interface Standing {
+  readonly state: string;
+  readonly dueMs?: number;
+  readonly expiresMs?: number;
+  /** The last ones, the oldest first. */
+  readonly failures?: readonly Failed[];
+}
 
 /** Of an old record only the reason is known. */
 export type Failed = ReturnType<typeof failure>;
@@ -119,10 +129,12 @@ export class Tracer {
         const life = expiresMs === 0 ? {} : { expiresMs };
         this.#begin(queue, { what: 'produced', bytes, priority, dueMs, ...life }, 0);
       },
-      copied: (queue, { id, length, deliveryCount, failureCount }, _position, buffer, start) => {
+      copied: (queue, copy, _position, buffer, start) => {
+        const { id, length, deliveryCount, failureCount } = copy;
         if (id !== this.#id) return;
         const size = length === 0 ? {} : { bytes: this.#bodyBytes(buffer, start, length) };
-        this.#begin(queue, { what: 'copied', ...size, failureCount }, deliveryCount);
+        const said = { what: 'copied', ...size, failureCount, ...standing(copy) } as const;
+        this.#begin(queue, said, deliveryCount);
       },
       delivered: (queue, session, firstToken, dueMs, ids) => {
         const at = ids.indexOf(this.#id);
@@ -202,4 +214,13 @@ export class Tracer {
     const [body] = readMessage(this.#walker, buffer, start, length);
     return body.length;
   }
+}
+
+function standing({ state, dueMs, expiresMs, failures }: MessageSnapshot): Standing {
+  return {
+    state: messageStates[state]!,
+    ...(dueMs === 0 ? {} : { dueMs }),
+    ...(expiresMs === 0 ? {} : { expiresMs }),
+    ...(failures.length === 0 ? {} : { failures: failures.map(failure) }),
+  };
 }

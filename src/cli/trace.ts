@@ -62,6 +62,7 @@ function plain(step: Step): object {
 
 function describe({ steps, oldest }: Trace): string {
   const rows = steps.map((step) => [isoOf(step.timeMs), wordsOf(step), step.position]);
+  rows.splice(1, 0, ...failuresBefore(steps[0]!));
   const isWhole = steps[0]!.what === 'produced';
   const before = isWhole ? '' : 'what was before is not in the log any more: ';
   return `${table(rows)}\n\n${before}${reachOf(oldest)}`;
@@ -82,7 +83,7 @@ function wordsOf(step: Step): string {
     case 'copied':
       return step.bytes === undefined
         ? 'copied by compaction without its bytes, which are unreadable'
-        : `copied by compaction with ${counted(step.bytes, 'byte')}`;
+        : `copied by compaction with ${counted(step.bytes, 'byte')}, ${step.state}`;
     case 'delivered': {
       const count = step.deliveryCount === undefined ? '' : `, as delivery ${step.deliveryCount}`;
       const until = `until ${isoOf(step.dueMs)}`;
@@ -115,6 +116,16 @@ function wordsOf(step: Step): string {
     case 'deleted':
       return 'deleted with its queue';
   }
+}
+
+/** What a copy still tells of failures that the log has no record of any more. */
+function failuresBefore(first: Step): (string | number)[][] {
+  if (first.what !== 'copied') return [];
+  const { failures = [], position } = first;
+  return failures.map((failed) => {
+    const at = failed.atMs === undefined ? '' : isoOf(failed.atMs);
+    return [at, `had failed: ${failureOf(failed)}`, position];
+  });
 }
 
 function failureOf({ reason, consumer, text }: Failed): string {

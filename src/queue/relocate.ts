@@ -63,22 +63,25 @@ export function snapshotLocated(state: State, queue: Queue, snapshot: MessageSna
 export class Survey {
   private readonly state: State;
   private readonly boundary: number;
+  private readonly from: number;
   private queues: Queue[];
   /** A message that it looks for may be in a queue now that it has left behind. */
   private isMissingSome = false;
   private priority = Number.POSITIVE_INFINITY;
   private nextId = 0;
 
-  constructor(state: State, boundary: number) {
+  /** Of what stands wholly before `from` it need not find all. */
+  constructor(state: State, boundary: number, from = 0) {
     this.state = state;
     this.boundary = boundary;
+    this.from = from;
     this.queues = queuesOf(state);
     state.surveys.add(this);
   }
 
   /** Told of each message that changes its queue meanwhile. */
-  transferred(position: number): void {
-    if (position < this.boundary) this.isMissingSome = true;
+  transferred(position: number, length: number): void {
+    if (position < this.boundary && position + length > this.from) this.isMissingSome = true;
   }
 
   /**

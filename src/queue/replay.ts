@@ -288,7 +288,7 @@ function catchUp(state: State, queue: Queue, copy: MessageSnapshot): void {
   const row = chunk!.rows[index]!;
   const status = chunk!.states[index]!;
   const isElsewhere = copy.state === DELAYED || copy.state === DEAD;
-  if (status === READY && (isElsewhere || copy.deliveryCount > countOf(state, row))) {
+  if (status === READY && (isElsewhere || knowsMore(state, row, copy))) {
     restoreCounts(state, queue, copy);
   } else if (status === IN_FLIGHT) {
     restoreHistory(state, row, copy);
@@ -297,8 +297,14 @@ function catchUp(state: State, queue: Queue, copy: MessageSnapshot): void {
   }
 }
 
-function countOf({ leases }: State, row: number): number {
-  return row === 0 ? 0 : leases.deliveryCounts[row]!;
+/** Whether a copy tells deliveries or failures that the row does not. Row 0 is none. */
+function knowsMore({ leases }: State, row: number, copy: MessageSnapshot): boolean {
+  if (row === 0) return copy.deliveryCount > 0 || copy.failures.length > 0;
+  return (
+    copy.deliveryCount > leases.deliveryCounts[row]! ||
+    copy.failureCount !== leases.failureCounts[row] ||
+    copy.failures.length !== leases.failures.of(leases.histories[row]!).length
+  );
 }
 
 function restoreCounts(state: State, queue: Queue, copy: MessageSnapshot): void {

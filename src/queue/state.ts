@@ -72,10 +72,11 @@ export class State {
   }
 
   /** The queue, or a coded refusal. */
-  required(name: string): Queue {
+  /** `field` is what the request calls it. */
+  required(name: string, field = 'queue'): Queue {
     const queue = this.existing(name);
     if (queue === undefined) {
-      throw new WonderqError('QUEUE_NOT_FOUND', `queue ${name} does not exist`, { field: 'queue' });
+      throw new WonderqError('QUEUE_NOT_FOUND', `queue ${name} does not exist`, { field });
     }
     return queue;
   }

@@ -28,7 +28,7 @@ export function transfer(state: State, from: Queue, to: Queue): void {
   to.ready += 1;
   to.bytes += length;
   take(state, to, id, row);
-  for (const survey of state.surveys) survey.transferred(position);
+  for (const survey of state.surveys) survey.transferred(position, length);
   state.changed.add(to);
 }
 

@@ -23,7 +23,7 @@ export class LostRange {
     this.state = state;
     this.from = from;
     this.to = to;
-    this.survey = new Survey(state, to);
+    this.survey = new Survey(state, to, from);
   }
 
   /** Looks at some messages. Returns whether there are more to look at. */

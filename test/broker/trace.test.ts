@@ -9,6 +9,7 @@ import { RecordJournal } from '../../src/broker/record-journal.ts';
 import { Tracer } from '../../src/broker/trace.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { writeMessage } from '../../src/protocol/requests.ts';
+import { DEAD } from '../../src/queue/chunk.ts';
 import { IdList } from '../../src/queue/id-list.ts';
 import { RETURNED_EXPIRED, SETTLED_ACKED } from '../../src/queue/journal.ts';
 import { Queue } from '../../src/queue/queue.ts';
@@ -154,6 +155,20 @@ test('what goes with its queue goes once', () => {
     ['copied', undefined, 0],
     ['purged', undefined, 0],
   ]);
+});
+
+test('a copy tells how its message stood, and its failures, whose records may be gone', () => {
+  const { steps } = traceOf((journal) => {
+    journal.queueSet(queue);
+    const failed = { ...expired, atMs: 7, text: 'no such address' };
+    const counts = { deliveryCount: 1, failureCount: 1, session: 0, token: 0, length: 0 };
+    const times = { producedMs: 5, dueMs: 0, expiresMs: 0 };
+    const copy = { id, priority: 0, state: DEAD, failures: [failed], ...times, ...counts } as const;
+    journal.copied(queue, copy, Buffer.alloc(0), 0);
+  });
+  const { state, failures } = steps[0] as Extract<(typeof steps)[0], { what: 'copied' }>;
+  assert.is(state, 'dead');
+  assert.equal(failures, [{ reason: 'lease ended', atMs: 7, text: 'no such address' }]);
 });
 
 test.run();

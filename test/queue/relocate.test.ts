@@ -6,9 +6,10 @@ import { DELAYED, READY } from '../../src/queue/chunk.ts';
 import { connectSession } from '../../src/queue/connect.ts';
 import { IdList } from '../../src/queue/id-list.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
-import { RETURNED_NACKED } from '../../src/queue/journal.ts';
-import { Survey } from '../../src/queue/relocate.ts';
+import { RETURNED_NACKED, RETURNED_RELEASED } from '../../src/queue/journal.ts';
+import { type MessageSnapshot, Survey, snapshotLocated } from '../../src/queue/relocate.ts';
 import { Compaction } from './support/compaction.ts';
+import type { Fact } from './support/recorder.ts';
 import { viewOf } from './support/replayed.ts';
 import { Rig, receiptsOf } from './support/rig.ts';
 
@@ -77,6 +78,29 @@ test('a copy knows what a hole took of its message', () => {
     assert.is(now.foundChunk!.states[now.foundIndex], id === 1 ? DELAYED : READY);
     assert.equal([state.leases.deliveryCounts[row], state.leases.failureCounts[row]], [5, 3]);
   }
+});
+
+test('a copy knows a failure of which only the record is lost', () => {
+  const rig = new Rig();
+  rig.produce('q', 1);
+  rig.nack('q', receiptsOf(rig.take('q')));
+  const queue = rig.state.required('q');
+  const bytes = Buffer.alloc(queue.lanes[0]!.chunks[0]!.lengths[0]!);
+  // The hole: only that it came back is told, as after a repair.
+  const lost = rig.recorder.facts.findIndex(({ kind }) => kind === 'returned');
+  const how = { reason: RETURNED_RELEASED, atMs: 0, dueMs: 0, consumer: '', text: '' } as const;
+  rig.recorder.facts[lost] = { ...rig.recorder.facts[lost]!, how } as Fact;
+  assert.ok(queue.locate(1));
+  const snapshot = {} as MessageSnapshot;
+  snapshotLocated(rig.state, queue, snapshot);
+  rig.recorder.copied(queue, snapshot, bytes);
+  const { state } = rig.replayed();
+  checkInvariants(state);
+  const now = state.required('q');
+  assert.ok(now.locate(1));
+  const row = now.foundChunk!.rows[now.foundIndex]!;
+  assert.is(state.leases.failureCounts[row], 1);
+  assert.is(state.leases.failures.of(state.leases.histories[row]!).length, 1);
 });
 
 test('an ID is never given twice after its message was copied', () => {

@@ -8,9 +8,12 @@ import { UNREADABLE } from '../../src/queue/chunk.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
 import { RETURNED_EXPIRED, SETTLED_ACKED } from '../../src/queue/journal.ts';
 import type { MessageSnapshot } from '../../src/queue/relocate.ts';
+import { transfer } from '../../src/queue/transfer.ts';
+import { LostRange } from '../../src/queue/unreadable.ts';
 import { freshState } from '../broker/support/facts.ts';
 import type { Told } from './support/recorder.ts';
 import { replayFact } from './support/replayed.ts';
+import { Rig } from './support/rig.ts';
 
 const test = suite('unreadable');
 
@@ -90,6 +93,24 @@ test('copies of it tell again that it is out of reach', () => {
   assert.equal(after(created, produced, unreadable, copied), lost);
   assert.equal(after(created, produced, copied, copied), lost);
   assert.equal(after(created, copied, copied), lost);
+});
+
+test('the walk over what rotted ends, whatever else is moved meanwhile', () => {
+  const rig = new Rig();
+  rig.produce('a', 5_000);
+  rig.produce('b', 1);
+  const [a, b] = [rig.state.required('a'), rig.state.required('b')];
+  a.locate(5_000);
+  const from = a.foundChunk!.positions[a.foundIndex]!;
+  const range = new LostRange(rig.state, from, from + 1);
+  let slices = 0;
+  for (let id = 1; range.lose(); id += 1) {
+    slices += 1;
+    assert.ok(slices < 30, 'it goes on and on');
+    assert.ok(a.locate(id));
+    transfer(rig.state, a, b);
+  }
+  assert.equal([range.count, a.unreadable], [1, 1]);
 });
 
 test.run();
