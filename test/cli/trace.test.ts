@@ -165,7 +165,7 @@ test(
       assert.equal([steps.at(-2)!.deliveryCount, steps.at(-2)!.client], [2, 'worker "7"']);
       assert.ok(oldest.position > 0);
       const { stdout } = await trace(dataDir, 'kept', kept);
-      assert.match(stdout, /^\S+ {2}copied by compaction with 11 bytes, ready +\d+\n/);
+      assert.match(stdout, /^\S+ {2}copied by compaction with 11 bytes, in flight +\d+\n/);
       assert.match(stdout, /^what was before is not in the log any more: it goes back to \d{4}-/m);
       const lost = await trace(dataDir, 'churn', gone!);
       assert.equal([lost.code, lost.stdout], [1, '']);
