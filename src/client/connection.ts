@@ -274,11 +274,16 @@ export class Connection {
   /** Deliveries that nobody waits for any more would be stuck until their leases end. */
   #giveBack(reply: Reply): void {
     if (reply.operation !== ANSWER.deliveries || reply.queue === undefined) return;
-    const manner = { kind: 'release', queue: reply.queue, timeMs: undefined } as const;
+    const manner = { kind: 'release', timeMs: undefined } as const;
     const { count, ids, tokens } = reply.deliveries;
     const waiter = { settled: () => {}, refused: () => {} };
     for (let index = 0; index < count; index += 1) {
-      this.gathering.settle(manner, { id: ids[index]!, token: tokens[index]! }, waiter);
+      this.gathering.settle(
+        manner,
+        reply.queue,
+        { id: ids[index]!, token: tokens[index]! },
+        waiter,
+      );
     }
   }
 

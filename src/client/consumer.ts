@@ -12,7 +12,7 @@ import { reasonOf } from './failure.ts';
 import { Fifo } from './fifo.ts';
 import type { Lease } from './held.ts';
 import type { DelayOf } from './options.ts';
-import type { SettleHow, SettleKind } from './settle-call.ts';
+import type { SettleKind, SettleManner } from './settle-call.ts';
 import { Subscription, type SubscriptionUser } from './subscription.ts';
 import { UnsubscribeCall } from './unsubscribe-call.ts';
 
@@ -21,7 +21,7 @@ const RETRY_MS = 100;
 /** Leases that are due within this share of their visibility are extended together. */
 const EXTEND_SHARE = 0.05;
 
-const released: SettleHow = { kind: 'release', timeMs: undefined };
+const released: SettleManner = { kind: 'release', timeMs: undefined };
 
 export type Handler = (delivery: Delivery) => unknown;
 
@@ -146,34 +146,34 @@ export class Consumer {
   }
 
   /** A handler may have settled its message itself, and then it has the last word. */
-  #finish(holding: Holding, how: SettleHow): void {
+  #finish(holding: Holding, manner: SettleManner): void {
     if (holding.lease.isSettling) this.#done(holding);
-    else this.#settle(how, holding);
+    else this.#settle(manner, holding);
   }
 
-  #settle(how: SettleHow, holding: Holding): void {
+  #settle(manner: SettleManner, holding: Holding): void {
     const { delivery } = holding;
-    const { kind } = how;
-    this.#connection.gathering.settle({ ...how, queue: delivery.queue }, delivery, {
+    const { kind } = manner;
+    this.#connection.gathering.settle(manner, delivery.queue, delivery, {
       settled: (_slot, code) => {
         this.#done(holding);
         if (code !== undefined && kind !== 'release') this.#report(lost(code, kind), delivery);
       },
-      refused: (error) => this.#settleRefused(how, holding, error),
+      refused: (error) => this.#settleRefused(manner, holding, error),
     });
   }
 
   /** A refusal that passes is no reason to let the work be done again. */
-  #settleRefused(how: SettleHow, holding: Holding, error: WonderqError): void {
+  #settleRefused(manner: SettleManner, holding: Holding, error: WonderqError): void {
     const passes = 'passes' in CODES[error.code];
     if (!passes || performance.now() >= holding.lease.untilMs) {
       this.#done(holding);
-      if (how.kind !== 'release') this.#report(error, holding.delivery);
+      if (manner.kind !== 'release') this.#report(error, holding.delivery);
       return;
     }
     const retry = setTimeout(() => {
       this.#retries.delete(retry);
-      this.#settle(how, holding);
+      this.#settle(manner, holding);
     }, error.retryAfterMs ?? RETRY_MS);
     this.#retries.add(retry);
   }
@@ -213,8 +213,8 @@ export class Consumer {
   #extend(holding: Holding): void {
     const { delivery } = holding;
     const { queue, visibilityMs } = delivery;
-    const manner = { kind: 'extend', queue, timeMs: visibilityMs } as const;
-    this.#connection.gathering.settle(manner, delivery, {
+    const manner = { kind: 'extend', timeMs: visibilityMs } as const;
+    this.#connection.gathering.settle(manner, queue, delivery, {
       settled: (_slot, code) => {
         if (code !== undefined) holding.isLost = true;
       },

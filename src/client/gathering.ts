@@ -45,14 +45,20 @@ export class Gathering {
     } else call.add(message, resolve, reject);
   }
 
-  settle(manner: SettleManner, receipt: Receipt, waiter: SettleWaiter, slot = 0): void {
+  settle(
+    manner: SettleManner,
+    queue: string,
+    receipt: Receipt,
+    waiter: SettleWaiter,
+    slot = 0,
+  ): void {
     const { batchMessagesMax } = this.#connection.greeting.limits;
     const calls = this.#settles[manner.kind];
-    let call = calls.get(manner.queue);
+    let call = calls.get(queue);
     if (call === undefined || !call.hasRoomFor(manner, batchMessagesMax)) {
-      call = new SettleCall(manner, this.#connection.held);
+      call = new SettleCall(manner, queue, this.#connection.held);
       call.add(receipt, waiter, slot);
-      calls.set(manner.queue, call);
+      calls.set(queue, call);
       this.#connection.submit(call);
     } else call.add(receipt, waiter, slot);
   }

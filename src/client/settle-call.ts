@@ -27,14 +27,11 @@ export type SettleKind = 'ack' | 'nack' | 'release' | 'extend' | 'ackCurrent';
 /** What is done with the receipts of one frame. */
 export interface SettleManner {
   readonly kind: SettleKind;
-  readonly queue: string;
   /** Nack: the delay. Extend: the visibility. Undefined: as the queue says. */
   readonly timeMs: number | undefined;
   /** Of a nack. */
   readonly reason?: string | undefined;
 }
-
-export type SettleHow = Omit<SettleManner, 'queue'>;
 
 /** Who wants to know about one receipt. */
 export interface SettleWaiter {
@@ -45,14 +42,16 @@ export interface SettleWaiter {
 
 export class SettleCall extends Call {
   readonly manner: SettleManner;
+  readonly #queue: string;
   readonly #held: Held;
   readonly #receipts: Receipt[] = [];
   readonly #waiters: SettleWaiter[] = [];
   readonly #slots: number[] = [];
 
-  constructor(manner: SettleManner, held: Held) {
+  constructor(manner: SettleManner, queue: string, held: Held) {
     super();
     this.manner = manner;
+    this.#queue = queue;
     this.#held = held;
   }
 
@@ -69,7 +68,6 @@ export class SettleCall extends Call {
       this.id === 0 &&
       !this.isOver &&
       this.manner.kind === manner.kind &&
-      this.manner.queue === manner.queue &&
       this.manner.timeMs === manner.timeMs &&
       this.manner.reason === manner.reason &&
       this.#receipts.length < receiptsMax
@@ -86,8 +84,8 @@ export class SettleCall extends Call {
   }
 
   write(writer: ByteWriter): void {
-    const { kind, queue, timeMs, reason } = this.manner;
-    const fields = { sequence: this.sequence, queue, receipts: this.#receipts };
+    const { kind, timeMs, reason } = this.manner;
+    const fields = { sequence: this.sequence, queue: this.#queue, receipts: this.#receipts };
     writer.ensure(this.bytes);
     if (kind === 'ack') writeAck(writer, this.id, fields);
     else if (kind === 'nack') writeNack(writer, this.id, { ...fields, delayMs: timeMs, reason });
@@ -97,8 +95,8 @@ export class SettleCall extends Call {
   }
 
   #byId() {
-    const { sequence, manner } = this;
-    return { sequence, queue: manner.queue, ids: this.#receipts.map(({ id }) => id) };
+    const ids = this.#receipts.map(({ id }) => id);
+    return { sequence: this.sequence, queue: this.#queue, ids };
   }
 
   answered(reply: Reply): void {

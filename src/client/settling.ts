@@ -17,7 +17,7 @@ import {
 import type { Connection } from './connection.ts';
 import { Delivery } from './delivery.ts';
 import type { ExtendOptions, NackOptions, Outcome, Settleable } from './options.ts';
-import type { SettleHow, SettleKind, SettleWaiter } from './settle-call.ts';
+import type { SettleKind, SettleManner, SettleWaiter } from './settle-call.ts';
 
 export interface Target {
   readonly queue: string;
@@ -78,13 +78,15 @@ export function settle(
   checkDelay(delayMs);
   checkVisibility(visibilityMs);
   checkText('reason', reason, limits.failureTextBytesMax);
-  const how = { kind, timeMs: kind === 'extend' ? visibilityMs : delayMs, reason };
-  return isOne ? settleOne(connection, how, targets[0]!) : settleAll(connection, how, targets);
+  const manner = { kind, timeMs: kind === 'extend' ? visibilityMs : delayMs, reason };
+  return isOne
+    ? settleOne(connection, manner, targets[0]!)
+    : settleAll(connection, manner, targets);
 }
 
 function settleOne(
   connection: Connection,
-  how: SettleHow,
+  manner: SettleManner,
   { queue, receipt }: Target,
 ): Promise<undefined> {
   return new Promise((resolve, reject) => {
@@ -95,13 +97,13 @@ function settleOne(
       },
       refused: reject,
     };
-    connection.gathering.settle({ ...how, queue }, receipt, waiter);
+    connection.gathering.settle(manner, queue, receipt, waiter);
   });
 }
 
 function settleAll(
   connection: Connection,
-  how: SettleHow,
+  manner: SettleManner,
   targets: readonly Target[],
 ): Promise<Outcome[]> {
   return new Promise((resolve, reject) => {
@@ -117,7 +119,7 @@ function settleAll(
     };
     if (left === 0) resolve(outcomes);
     for (const [slot, { queue, receipt }] of targets.entries()) {
-      connection.gathering.settle({ ...how, queue }, receipt, waiter, slot);
+      connection.gathering.settle(manner, queue, receipt, waiter, slot);
     }
   });
 }
