@@ -34,6 +34,7 @@ export const CODES = {
   },
   GONE: { meaning: 'the message is not in this queue' },
   NOT_DEAD: { meaning: 'the message is not dead' },
+  DUPLICATE: { meaning: 'what has this deduplication ID is there already' },
   NOT_LEASED: { meaning: 'no detached lease is in force on the message' },
   CANCELLED: { meaning: 'the request was taken back' },
   BUSY: { meaning: 'too much is open; wait and ask again', passes: true },

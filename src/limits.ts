@@ -49,6 +49,9 @@ export const limits = {
   /** Of each message, the last ones. */
   failuresKeptMax: 16,
   failureTextBytesMax: 256,
+  deduplicationIdBytesMax: 128,
+  deduplicationMsDefault: 5 * MINUTE_MS,
+  deduplicationMsMax: 30 * DAY_MS,
   creditMax: 100_000,
   releaseAfterMsDefault: 5 * SECOND_MS,
   releaseAfterMsMax: settable.releaseAfterMs[1],

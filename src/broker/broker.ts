@@ -9,6 +9,7 @@ import { limits } from '../limits.ts';
 import type { Log, LogListener } from '../log/log.ts';
 import { dispatch, removeTaker } from '../queue/deliver.ts';
 import { expire, nextDueMs } from '../queue/expire.ts';
+import { forgetDuplicates } from '../queue/produce-once.ts';
 import type { Queue } from '../queue/queue.ts';
 import { endReplay } from '../queue/replay.ts';
 import { draining } from './admission.ts';
@@ -267,7 +268,7 @@ export class Broker {
    * writes nothing, and compaction waits for it.
    */
   private get mayExpire(): boolean {
-    return this.core.admission.reserveHalves > 0 || this.core.state.retired.length > 0;
+    return this.core.admission.reserveHalves > 0 || this.core.state.isFreeing;
   }
 
   private progressed(): void {
@@ -326,6 +327,7 @@ export class Broker {
     if (nowMs < this.sweepDueMs) return;
     this.sweepDueMs = nowMs + sweepMs;
     this.checkCompaction(nowMs);
+    forgetDuplicates(this.core.state, nowMs);
     for (const connection of this.core.connections) look(this.core, connection, nowMs);
     this.core.mark(nowMs);
     this.release();

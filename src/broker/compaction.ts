@@ -6,6 +6,7 @@
 import { limits } from '../limits.ts';
 import type { CachedRange, SegmentInfo } from '../log/log.ts';
 import { IdList } from '../queue/id-list.ts';
+import { restateKeys } from '../queue/produce-once.ts';
 import type { Queue } from '../queue/queue.ts';
 import { type MessageSnapshot, Survey, snapshotLocated } from '../queue/relocate.ts';
 import { move } from '../queue/replay.ts';
@@ -95,7 +96,7 @@ export class Compaction {
     await this.copyFacts(boundary);
     await this.copyMessages(boundary);
     // Purged messages that wait to be freed still count in the segment that is about to go.
-    while (this.core.state.retired.length > 0) await this.turnEnds();
+    while (this.core.state.isFreeing) await this.turnEnds();
     await this.core.log.dropBefore(boundary);
     this.core.compactedSegments += 1;
   }
@@ -157,11 +158,22 @@ export class Compaction {
       queue.position = journal.queueSet(queue);
       if (++written % factsPerTurn === 0) await this.turnEnds();
     }
+    for (const queue of [...state.deduplicating]) await this.copyKeys(queue, boundary);
     for (const session of [...state.sessions.all()]) {
       if (state.sessions.withNumber(session.number) !== session) continue;
       if (this.copySession(session, boundary)) await this.turnEnds();
     }
     await this.turnEnds();
+  }
+
+  /** Deduplication IDs whose windows last longer than the segment that tells them. */
+  private async copyKeys(queue: Queue, boundary: number): Promise<void> {
+    const { state, time } = this.core;
+    let from: number | undefined = 0;
+    while (from !== undefined && state.deduplicating.has(queue)) {
+      from = restateKeys(state, queue, from, boundary, time.now());
+      await this.turnEnds();
+    }
   }
 
   /** Returns whether anything was written. */

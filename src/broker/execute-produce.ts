@@ -6,9 +6,11 @@ import { limits } from '../limits.ts';
 import { writeProduced, writeProducedRun } from '../protocol/answers.ts';
 import { DURABILITY } from '../protocol/operations.ts';
 import type { Request } from '../protocol/request.ts';
+import type { RefusedReceipt } from '../queue/answers.ts';
 import type { MessageSlice } from '../queue/journal.ts';
 import { produce, queueToProduceTo } from '../queue/produce.ts';
-import type { Durability } from '../queue/queue.ts';
+import { produceOnce } from '../queue/produce-once.ts';
+import type { Durability, Queue } from '../queue/queue.ts';
 import type { Connection, RunningRequest } from './connection.ts';
 import { type Core, durabilityNumber } from './core.ts';
 import {
@@ -20,6 +22,8 @@ import {
   sequencedSession,
 } from './sequence.ts';
 
+const duplicate: readonly RefusedReceipt[] = [{ index: 0, code: 'DUPLICATE' }];
+
 /** Returns how many messages were produced. */
 export function executeProduce(
   core: Core,
@@ -30,7 +34,8 @@ export function executeProduce(
   const session = sequencedSession(connection, request);
   const known = recall(session, request);
   if (known?.complete) {
-    answer(core, connection, request, known.runs ?? [known.value, known.count]);
+    const runs = known.runs ?? [known.value, known.count];
+    answer(core, connection, request, runs, known.refused ?? []);
     return 1;
   }
   const progress = progressOf(core, connection, known, request.messages.count);
@@ -45,6 +50,10 @@ export function executeProduce(
   const queue = begun ?? queueToProduceTo(state, request.queue, nowMs);
   const done = progress?.done ?? 0;
   const slice = sliceFrom(core, request, done);
+  if (request.deduplicationIds.length > 0) {
+    executeOnce(core, connection, request, progress ?? begin(core, 0), queue, slice, nowMs);
+    return slice.count;
+  }
   const firstId = produce(state, queue, request, slice, nowMs);
   const complete = done + slice.count === request.messages.count;
   remember(core, session, request, complete, slice.count, firstId, undefined);
@@ -62,6 +71,38 @@ function refuseTooFarAhead({ notBeforeMs }: Request, nowMs: number): void {
   throw new WonderqError('BAD_REQUEST', what, { field: 'notBeforeMs' });
 }
 
+/** As above, where messages have deduplication IDs: a part of the answer for each run of them. */
+function executeOnce(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  running: RunningRequest,
+  queue: Queue,
+  slice: MessageSlice,
+  nowMs: number,
+): void {
+  const { session } = connection;
+  const sequenced = request.sequence === 0 ? undefined : session;
+  const keys = request.deduplicationIds;
+  for (const part of produceOnce(core.state, queue, request, slice, keys, nowMs)) {
+    const { firstId, count, isDuplicate } = part;
+    if (isDuplicate) running.refused.push({ index: running.done, code: 'DUPLICATE' });
+    running.done += count;
+    const complete = running.done === request.messages.count;
+    remember(
+      core,
+      sequenced,
+      request,
+      complete,
+      count,
+      firstId,
+      isDuplicate ? duplicate : undefined,
+    );
+    addRun(running.runs, firstId, count);
+  }
+  conclude(core, connection, request, running);
+}
+
 function goOn(
   core: Core,
   connection: Connection,
@@ -73,9 +114,18 @@ function goOn(
   const running = progress ?? begin(core, 0);
   running.done += count;
   addRun(running.runs, firstId, count);
+  conclude(core, connection, request, running);
+}
+
+function conclude(
+  core: Core,
+  connection: Connection,
+  request: Request,
+  running: RunningRequest,
+): void {
   const isDone = running.done === request.messages.count;
   connection.running = isDone ? undefined : running;
-  if (isDone) answer(core, connection, request, running.runs);
+  if (isDone) answer(core, connection, request, running.runs, running.refused);
 }
 
 /** As many messages from the one numbered `first` on as one turn takes. */
@@ -112,10 +162,12 @@ function answer(
   connection: Connection,
   request: Request,
   runs: readonly number[],
+  duplicates: readonly RefusedReceipt[],
 ): void {
   const level = levelOf(core, request);
   const output = core.gate.output(connection, level);
-  writeProduced(output.writer, request.id, durabilityNumber(level), runs);
+  const indices = duplicates.map(({ index }) => index);
+  writeProduced(output.writer, request.id, durabilityNumber(level), runs, indices);
   core.gate.countSequenced(connection, output, request);
 }
 

@@ -89,6 +89,7 @@ export class Mender {
       if (how === undefined) this.#moveBefore(queue, ids.toArray());
       else this.#deliverBefore(queue, 0, ids);
     },
+    deduplicated: () => {},
     redriven: (queue, ids) => this.#moveBefore(queue, ids.toArray()),
     extended: (queue, dueMs, ids) => this.#extendLeased(queue, dueMs, ids),
     unreadable: (queue, ids) => this.#moveBefore(queue, ids.toArray()),

@@ -80,6 +80,8 @@ export class RecordDescriber {
       died: (queue, how, ids) => say({ queue, ...failure(how), ids: listed(ids) }),
       moved: (queue, to, how, ids) =>
         say({ queue, to, ...(how === undefined ? {} : failure(how)), ids: listed(ids) }),
+      deduplicated: (queue, { keys, ids, untilMs }) =>
+        say({ queue, ids: ids.map(String), untilMs, deduplicationIds: keys }),
       redriven: (queue, ids) => say({ queue, ids: listed(ids) }),
       extended: (queue, dueMs, ids) => say({ queue, dueMs, ids: listed(ids) }),
       unreadable: (queue, ids) => say({ queue, ids: listed(ids) }),

@@ -7,6 +7,7 @@ import { limits } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { settingNames, settingRows } from '../protocol/queue-settings.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
+import type { Entries } from '../queue/deduplication.ts';
 import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
 import type { Death, Journal, MessageSlice, Return, SettledReason } from '../queue/journal.ts';
@@ -107,6 +108,20 @@ export class RecordJournal implements Journal {
     this.copy(messages.buffer, messages.start, messages.end);
     this.end();
     return slice;
+  }
+
+  deduplicated(queue: Queue, { keys, ids, untilMs }: Entries): number {
+    const entryBytesMax = 3 * varintBytesMax + limits.deduplicationIdBytesMax;
+    const position = this.begin(RECORD.deduplicated, numbersBytesMax + keys.length * entryBytesMax);
+    this.number(queue.number);
+    this.number(keys.length);
+    for (const [at, key] of keys.entries()) {
+      this.number(ids[at]!);
+      this.number(untilMs[at]!);
+      this.bytes(Buffer.from(key));
+    }
+    this.end();
+    return position;
   }
 
   delivered(queue: Queue, session: number, firstToken: number, dueMs: number, ids: IdList): void {

@@ -7,6 +7,7 @@ import { settingOfCode, settingRows } from '../protocol/queue-settings.ts';
 import { Walker } from '../protocol/walker.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import type { MessageState } from '../queue/chunk.ts';
+import type { Entries } from '../queue/deduplication.ts';
 import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
 import type {
@@ -52,6 +53,7 @@ export interface Facts {
   died(queue: number, how: Death, ids: IdList): void;
   moved(from: number, to: number, how: Return | undefined, ids: IdList): void;
   redriven(queue: number, ids: IdList): void;
+  deduplicated(queue: number, entries: Entries, position: number): void;
   extended(queue: number, dueMs: number, ids: IdList): void;
   unreadable(queue: number, ids: IdList): void;
   sessionOpened(session: number, key: string, name: string, position: number): void;
@@ -101,6 +103,7 @@ export class RecordParser {
     [RECORD.died]: () => this.died(),
     [RECORD.redriven]: () => this.redriven(),
     [RECORD.moved]: () => this.moved(),
+    [RECORD.deduplicated]: () => this.deduplicated(),
   };
 
   constructor(facts: Facts, ids: IdList) {
@@ -193,6 +196,18 @@ export class RecordParser {
     }
     const { buffer, at: start, end } = reader;
     return { buffer, start, end, count, first: 0, offsets: this.offsets, lengths: this.lengths };
+  }
+
+  private deduplicated(): void {
+    const { reader } = this;
+    const queue = reader.next();
+    const entries = { keys: [] as string[], ids: [] as number[], untilMs: [] as number[] };
+    for (let left = reader.count(); left > 0; left -= 1) {
+      entries.ids.push(reader.next());
+      entries.untilMs.push(reader.next());
+      entries.keys.push(reader.text());
+    }
+    this.facts.deduplicated(queue, entries, this.position);
   }
 
   private delivered(): void {

@@ -25,6 +25,7 @@ export const RECORD = {
   died: 31,
   redriven: 32,
   moved: 33,
+  deduplicated: 34,
 } as const;
 
 /** Of the kinds that changed since the first version of the format; all others have version 1. */
@@ -62,4 +63,5 @@ export const REFUSED_CODES = [
   'GONE',
   'NOT_DEAD',
   'NOT_LEASED',
+  'DUPLICATE',
 ] as const satisfies readonly Code[];

@@ -1,6 +1,7 @@
 /**
  * Figures for operators: plain values, as `stats` and the queue verbs answer them.
  */
+import { limits } from '../limits.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Core } from './core.ts';
 import { brokerVersion } from './settings.ts';
@@ -30,6 +31,7 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
       backoffMs: queue.settings.backoffMs ?? null,
       backoff: queue.settings.backoff ?? 'fixed',
       backoffMsMax: queue.settings.backoffMsMax ?? null,
+      deduplicationMs: queue.settings.deduplicationMs ?? limits.deduplicationMsDefault,
       timeToLiveMs: queue.settings.timeToLiveMs ?? null,
       whenExpired: queue.settings.whenExpired ?? 'discard',
     },

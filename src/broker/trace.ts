@@ -167,6 +167,7 @@ export class Tracer {
         if (this.#isAmong(ids)) this.#say(queue, { what: 'unreadable' });
       },
       sessionOpened: (session, _key, name) => this.#clientNames.set(session, name),
+      deduplicated: () => {},
       sessionEnded: () => {},
       answered: () => {},
       restored: () => {},

@@ -32,6 +32,7 @@ interface Flags extends BrokerFlags {
   readonly durability?: string;
   readonly contentType?: string;
   readonly header?: string[];
+  readonly deduplicationId?: string;
   readonly json?: boolean;
 }
 
@@ -52,6 +53,7 @@ export function addProduce(program: Command): void {
     )
     .option('--content-type <type>', 'what the bodies are')
     .option('--header <name=value...>', 'headers of each message')
+    .option('--deduplication-id <id>', 'of one message: not produced while the queue knows it')
     .option('--json', 'an object a line')
     .action(produce);
 }
@@ -64,11 +66,21 @@ async function produce(queue: string, bodies: string[], flags: Flags): Promise<v
   if (sources.filter(Boolean).length !== 1) {
     throw new UsageError('give bodies as arguments, or --stdin, or --file');
   }
+  if (flags.deduplicationId !== undefined && (flags.stdin || bodies.length > 1)) {
+    throw new UsageError('--deduplication-id is of one message');
+  }
   const file = flags.file === undefined ? undefined : readFileSync(flags.file);
   const how = { name: 'wonderq produce', session: true, reconnect: true, durability };
   await withClient(flags, how, async (client) => {
     if (flags.stdin) {
       await produceLines(client, queue, options, print);
+      return;
+    }
+    if (flags.deduplicationId !== undefined) {
+      const body = file ?? bytesOf(bodies[0]!);
+      const { id, isDuplicate } = await client.produceConfirmed(queue, body, options);
+      const object = { id: String(id), duplicate: isDuplicate };
+      await writeLine(flags.json ? jsonLine(object) : String(id));
       return;
     }
     const ids = file
@@ -109,6 +121,7 @@ function optionsOf(flags: Flags, durability: Durability | undefined): ProduceOpt
     priority: parsed('--priority', parsePriority, flags.priority),
     durability: durability === 'write' ? 'write' : undefined,
     contentType: flags.contentType,
+    deduplicationId: flags.deduplicationId,
     headers: flags.header === undefined ? undefined : headersOf(flags.header),
   };
 }

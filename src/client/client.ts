@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { WonderqError } from '../errors.ts';
-import { DURABILITY } from '../protocol/operations.ts';
 import { parseAddress } from './address.ts';
 import {
   askOfQueue,
@@ -15,29 +14,28 @@ import {
   settingsOf,
 } from './administration.ts';
 import { PlainCall } from './call.ts';
-import { checkQueue, checkQueues } from './checks.ts';
+import { checkQueues } from './checks.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type Handler, stopOnAbort } from './consumer.ts';
 import { forCaller } from './failure.ts';
 import type { Greeting } from './greeting.ts';
 import { Looking } from './looking.ts';
-import { type Body, type Message, toOutgoing } from './message.ts';
+import type { Body, Message } from './message.ts';
 import {
+  type Confirmation,
   type ConnectOptions,
   type ConsumeOptions,
   checkConnectOptions,
   checkConsumeOptions,
-  checkProduceOptions,
   type ExtendOptions,
   type NackOptions,
-  notBeforeMsOf,
   type Outcome,
   type ProduceOptions,
   type ReceiveOptions,
   type Settings,
   type Settleable,
 } from './options.ts';
-import { checkBatch, type ProduceManner, ProduceManyCall } from './produce-call.ts';
+import { Producing } from './producing.ts';
 import { type Deliveries, receive } from './receiving.ts';
 import {
   checkRedrive,
@@ -70,6 +68,7 @@ export { Delivery } from './delivery.ts';
 export type { BrokerLimits, Greeting } from './greeting.ts';
 export { type Body, Message, type MessageOptions } from './message.ts';
 export type {
+  Confirmation,
   ConnectOptions,
   ConsumeOptions,
   DurabilityName,
@@ -113,13 +112,13 @@ export class Client extends Looking {
   /** Settles once the client is closed, by `close` or for good by the broker; with the reason. */
   readonly closed: Promise<WonderqError>;
   readonly #connection: Connection;
-  readonly #weakest: ProduceManner['weakest'];
+  readonly #producing: Producing;
 
   /** Made by `connect`. */
   constructor(connection: Connection, durability: 'write' | 'fsync') {
     super(connection);
     this.#connection = connection;
-    this.#weakest = DURABILITY[durability];
+    this.#producing = new Producing(connection, durability);
     this.closed = connection.closed;
   }
 
@@ -142,13 +141,21 @@ export class Client extends Looking {
     body: Body | Message,
     options: ProduceOptions = {},
   ): Promise<number> {
-    const connection = this.#connection;
     try {
-      const manner = this.#manner(queue, options);
-      const message = toOutgoing(body, options, connection.greeting.limits.bodyBytesMax);
-      return await new Promise<number>((resolve, reject) => {
-        connection.gathering.produce(manner, message, resolve, reject);
-      });
+      return await this.#producing.one(queue, body, options);
+    } catch (error) {
+      throw forCaller(error);
+    }
+  }
+
+  /** As `produce`; resolves to all that the confirmation says. */
+  async produceConfirmed(
+    queue: string,
+    body: Body | Message,
+    options: ProduceOptions = {},
+  ): Promise<Confirmation> {
+    try {
+      return await this.#producing.oneConfirmed(queue, body, options);
     } catch (error) {
       throw forCaller(error);
     }
@@ -160,16 +167,8 @@ export class Client extends Looking {
     bodies: readonly (Body | Message)[],
     options: ProduceOptions = {},
   ): Promise<number[]> {
-    const connection = this.#connection;
     try {
-      const { bodyBytesMax } = connection.greeting.limits;
-      const manner = this.#manner(queue, options);
-      const messages = bodies.map((body) => toOutgoing(body, options, bodyBytesMax));
-      if (messages.length === 0) return [];
-      checkBatch(messages, connection.greeting.limits);
-      return await new Promise<number[]>((resolve, reject) => {
-        connection.submit(new ProduceManyCall(manner, messages, resolve, reject));
-      });
+      return await this.#producing.many(queue, bodies, options);
     } catch (error) {
       throw forCaller(error);
     }
@@ -338,21 +337,6 @@ export class Client extends Looking {
    */
   close(): Promise<void> {
     return this.#connection.close();
-  }
-
-  #manner(queue: string, options: ProduceOptions): ProduceManner {
-    checkQueue(queue);
-    checkProduceOptions(options);
-    const isLowered = options.durability === 'write';
-    return {
-      queue,
-      durability: isLowered ? DURABILITY.write : DURABILITY.queue,
-      delayMs: options.delayMs ?? 0,
-      priority: options.priority ?? 0,
-      notBeforeMs: notBeforeMsOf(options),
-      timeToLiveMs: options.timeToLiveMs,
-      weakest: isLowered ? DURABILITY.write : this.#weakest,
-    };
   }
 
   async #settle(

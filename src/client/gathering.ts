@@ -5,7 +5,7 @@
  */
 import type { OutgoingMessage, Receipt } from '../protocol/requests.ts';
 import type { Connection } from './connection.ts';
-import { GatheredProduceCall, type ProduceManner } from './produce-call.ts';
+import { type Confirmed, GatheredProduceCall, type ProduceManner } from './produce-call.ts';
 import {
   SettleCall,
   type SettleKind,
@@ -32,7 +32,7 @@ export class Gathering {
   produce(
     manner: ProduceManner,
     message: OutgoingMessage,
-    resolve: (id: number) => void,
+    resolve: Confirmed,
     reject: (error: Error) => void,
   ): void {
     const bounds = this.#connection.greeting.limits;

@@ -16,6 +16,11 @@ export interface MessageOptions {
   /** Replaces the content type that follows from the body; null: none. */
   contentType?: string | null | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
+  /**
+   * At most 128 bytes: a second message with the same one is not produced while its queue knows
+   * the first.
+   */
+  deduplicationId?: string | undefined;
 }
 
 /** A body with a content type or headers of its own, for `produceMany`. */
@@ -23,11 +28,13 @@ export class Message {
   readonly body: Body;
   readonly contentType: string | null | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly deduplicationId: string | undefined;
 
   constructor(body: Body, options: MessageOptions = {}) {
     this.body = body;
     this.contentType = options.contentType;
     this.headers = options.headers;
+    this.deduplicationId = options.deduplicationId;
   }
 }
 
@@ -50,10 +57,14 @@ export function toOutgoing(
   }
   if (contentType !== null) checkText('contentType', contentType, limits.contentTypeBytesMax);
   if (headers !== undefined) checkHeaders(headers);
+  const { deduplicationId } = own;
+  checkText('deduplicationId', deduplicationId, limits.deduplicationIdBytesMax);
+  if (deduplicationId === '') throw badField('deduplicationId', 'must not be empty');
   return {
     body,
     contentType: contentType === undefined ? typeOf(source) : (contentType ?? undefined),
     headers,
+    deduplicationId,
   };
 }
 

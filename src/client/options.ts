@@ -133,6 +133,21 @@ export function notBeforeMsOf({ notBefore }: ProduceOptions): number | undefined
   return notBefore instanceof Date ? notBefore.getTime() : notBefore;
 }
 
+/** What a message was confirmed with. */
+export interface Confirmation {
+  /** Of a duplicate: that of the first message. */
+  readonly id: number;
+  readonly durability: DurabilityName;
+  /** Not produced, since one with the same deduplication ID was there before. */
+  readonly isDuplicate: boolean;
+}
+
+/** Several messages cannot share one deduplication ID: give each a `Message` of its own. */
+export function checkShared({ deduplicationId }: ProduceOptions, count: number): void {
+  if (deduplicationId === undefined || count === 1) return;
+  throw badField('deduplicationId', 'must be one a message');
+}
+
 export function checkReceiveOptions(options: ReceiveOptions, batchMessagesMax: number): void {
   checkInteger('max', options.max, 1, batchMessagesMax);
   checkInteger('bytesMax', options.bytesMax, 0, Number.MAX_SAFE_INTEGER);

@@ -33,6 +33,9 @@ export interface ProduceManner {
   readonly weakest: Durability;
 }
 
+/** What one message's confirmation says. */
+export type Confirmed = (id: number, durability: Durability, isDuplicate: boolean) => void;
+
 abstract class ProduceCall extends Call {
   readonly manner: ProduceManner;
   readonly messages: OutgoingMessage[] = [];
@@ -61,7 +64,7 @@ abstract class ProduceCall extends Call {
     if (reply.operation !== ANSWER.produced) throw unexpectedAnswer(reply);
     const ids = idsOf(reply, this.messages.length);
     if (this.isOver) return;
-    if (reply.durability >= this.manner.weakest) this.confirmed(ids);
+    if (reply.durability >= this.manner.weakest) this.confirmed(ids, reply);
     else this.refused(weaker(ids[0]!));
   }
 
@@ -70,7 +73,7 @@ abstract class ProduceCall extends Call {
     this.#bytes += messageBytes(message);
   }
 
-  protected abstract confirmed(ids: number[]): void;
+  protected abstract confirmed(ids: number[], reply: Reply): void;
 }
 
 /** A program's own batch: all or nothing. */
@@ -101,7 +104,7 @@ export class ProduceManyCall extends ProduceCall {
 
 /** Single messages of one turn; each caller gets its own ID. */
 export class GatheredProduceCall extends ProduceCall {
-  readonly #resolves: ((id: number) => void)[] = [];
+  readonly #resolves: Confirmed[] = [];
   readonly #rejects: ((error: WonderqError) => void)[] = [];
 
   /** Whether the message may go with those that are here. */
@@ -116,11 +119,7 @@ export class GatheredProduceCall extends ProduceCall {
     );
   }
 
-  add(
-    message: OutgoingMessage,
-    resolve: (id: number) => void,
-    reject: (error: WonderqError) => void,
-  ): void {
+  add(message: OutgoingMessage, resolve: Confirmed, reject: (error: WonderqError) => void): void {
     this.take(message);
     this.#resolves.push(resolve);
     this.#rejects.push(reject);
@@ -130,14 +129,27 @@ export class GatheredProduceCall extends ProduceCall {
     for (const reject of this.#rejects) reject(error);
   }
 
-  protected confirmed(ids: number[]): void {
-    for (let index = 0; index < ids.length; index += 1) this.#resolves[index]!(ids[index]!);
+  protected confirmed(ids: number[], { durability, duplicates }: Reply): void {
+    const isDuplicate = duplicatesOf(duplicates, ids.length);
+    for (let index = 0; index < ids.length; index += 1) {
+      this.#resolves[index]!(ids[index]!, durability, isDuplicate?.[index] === 1);
+    }
   }
 }
 
+/** By message: 1 where it is a duplicate; undefined: none is. */
+function duplicatesOf(indices: number[] | undefined, count: number): Uint8Array | undefined {
+  if (indices === undefined) return undefined;
+  const marks = new Uint8Array(count);
+  for (const index of indices) marks[index] = 1;
+  return marks;
+}
+
 /** What a message takes in its frame, at most. */
-function messageBytes({ body, contentType, headers }: OutgoingMessage): number {
-  let bytes = body.length + MESSAGE_OVERHEAD_BYTES + (contentType?.length ?? 0) * 3;
+function messageBytes(message: OutgoingMessage): number {
+  const { body, contentType, headers, deduplicationId } = message;
+  const texts = (contentType?.length ?? 0) + (deduplicationId?.length ?? 0);
+  let bytes = body.length + MESSAGE_OVERHEAD_BYTES + texts * 3;
   for (const [key, value] of Object.entries(headers ?? {})) {
     bytes += (key.length + value.length) * 3 + 10;
   }

@@ -31,17 +31,23 @@ export function writeError(writer: ByteWriter, id: number, error: WonderqError):
   writer.endFrame(start);
 }
 
-/** `runs`: flat [first message ID, count ...] in the order of the messages. */
+/**
+ * `runs`: flat [first message ID, count ...] in the order of the messages. `duplicates`: by their
+ * index, those that had been produced before.
+ */
 export function writeProduced(
   writer: ByteWriter,
   id: number,
   durability: Durability,
   runs: readonly number[],
+  duplicates: readonly number[] = [],
 ): void {
-  const start = begin(writer, ANSWER.produced, id, 4);
+  const start = begin(writer, ANSWER.produced, id, duplicates.length > 0 ? 5 : 4);
   writer.uint(durability);
   writer.arrayHeader(runs.length);
   for (const number of runs) writer.uint(number);
+  if (duplicates.length > 0) writer.arrayHeader(duplicates.length);
+  for (const index of duplicates) writer.uint(index);
   writer.endFrame(start);
 }
 

@@ -22,7 +22,11 @@ export const operations: Readonly<Record<keyof typeof REQUEST, Feature>> = {
   ping: { records: [] },
   pong: { records: [] },
   cancel: { client: 'receive', records: [] },
-  produce: { client: 'produce', command: 'produce', records: ['produced', 'answered'] },
+  produce: {
+    client: 'produce',
+    command: 'produce',
+    records: ['produced', 'deduplicated', 'answered'],
+  },
   receive: { client: 'receive', command: 'receive', records: ['delivered'] },
   ack: { client: 'ack', command: 'ack', records: ['settled'] },
   nack: { client: 'nack', command: 'nack', records: ['returned', 'died', 'moved', 'settled'] },

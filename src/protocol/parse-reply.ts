@@ -47,6 +47,7 @@ function parseFields(walker: Walker, reply: Reply): void {
     case ANSWER.produced:
       parseDurability(walker, reply);
       parseRuns(walker, reply);
+      if (walker.given()) reply.duplicates = parseDuplicates(walker);
       return;
     case ANSWER.settled:
       parseDurability(walker, reply);
@@ -86,6 +87,11 @@ function parseRuns(walker: Walker, reply: Reply): void {
   const count = walker.arrayHeader('runs');
   if (count % 2 !== 0) throw new WonderqError('BAD_FRAME', 'runs must be pairs');
   for (let index = 0; index < count; index += 1) reply.runs.push(walker.uint('runs'));
+}
+
+function parseDuplicates(walker: Walker): number[] {
+  const count = walker.arrayHeader('duplicates');
+  return Array.from({ length: count }, () => walker.uint('duplicates'));
 }
 
 function parseCodes(walker: Walker): (Code | undefined)[] {

@@ -113,6 +113,17 @@ function parseProduce(walker: Walker, request: Request): void {
     throw badField('notBeforeMs', 'and delayMs exclude each other');
   }
   request.timeToLiveMs = walker.given() ? walker.uint('timeToLiveMs', limits.delayMsMax, 1) : 0;
+  if (walker.given()) parseDeduplicationIds(walker, request);
+}
+
+function parseDeduplicationIds(walker: Walker, { messages, deduplicationIds }: Request): void {
+  const field = 'deduplicationIds';
+  if (walker.arrayHeader(field) !== messages.count) throw badField(field, 'must be one a message');
+  for (let left = messages.count; left > 0; left -= 1) {
+    const key = walker.nil() ? undefined : walker.string(field, limits.deduplicationIdBytesMax);
+    if (key === '') throw badField(field, 'must not be empty');
+    deduplicationIds.push(key);
+  }
 }
 
 function parseReceive(walker: Walker, request: Request): void {

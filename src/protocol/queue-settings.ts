@@ -89,6 +89,12 @@ export const settingRows: Readonly<Record<SettingName, SettingRow>> = {
     takes: word('discard', 'dead'),
     about: 'what becomes of it then: discard (default) or dead',
   },
+  deduplicationMs: {
+    code: 11,
+    flag: '--deduplication <ms>',
+    takes: whole(1, limits.deduplicationMsMax),
+    about: 'how long a deduplication ID counts; default: five minutes',
+  },
 };
 
 export const settingNames = Object.keys(settingRows) as readonly SettingName[];

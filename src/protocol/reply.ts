@@ -101,6 +101,8 @@ export class Reply {
   durability: Durability = 2;
   /** Produced: flat [first message ID, count ...]; an array of its own in each reply. */
   runs: number[] = [];
+  /** Produced: the indices of messages that had been produced before; undefined: none. */
+  duplicates: number[] | undefined = undefined;
   /** Settled: undefined where all are done. */
   codes: (Code | undefined)[] | undefined = undefined;
 
@@ -121,6 +123,7 @@ export class Reply {
     this.retryAfterMs = undefined;
     this.durability = 2;
     this.runs = [];
+    this.duplicates = undefined;
     this.codes = undefined;
     this.queue = undefined;
     this.visibilityMs = 0;

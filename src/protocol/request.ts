@@ -41,6 +41,8 @@ export class Request {
   /** 0: the queue's. */
   timeToLiveMs = 0;
   readonly messages = new MessagesScratch();
+  /** One for each message, where any has one. */
+  readonly deduplicationIds: (string | undefined)[] = [];
 
   /**
    * Ack, nack, release, extend, ackCurrent (IDs alone); those of receive's acks and of resume, by
@@ -103,6 +105,7 @@ export class Request {
     this.notBeforeMs = 0;
     this.timeToLiveMs = 0;
     this.messages.count = 0;
+    if (this.deduplicationIds.length > 0) this.deduplicationIds.length = 0;
     this.receipts.count = 0;
     this.groups.count = 0;
     this.messagesMax = 0;

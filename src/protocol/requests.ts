@@ -21,6 +21,8 @@ export interface OutgoingMessage {
   body: Uint8Array;
   contentType?: string | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
+  /** Not in the message itself. */
+  deduplicationId?: string | undefined;
 }
 
 export interface ProduceFields {
@@ -112,7 +114,8 @@ export function writeCancel(writer: ByteWriter, id: number, target: number): voi
 export function writeProduce(writer: ByteWriter, id: number, fields: ProduceFields): void {
   const { notBeforeMs, timeToLiveMs } = fields;
   // A broker of before takes a frame that does not have what is not asked for.
-  const extra = timeToLiveMs !== undefined ? 2 : notBeforeMs !== undefined ? 1 : 0;
+  const isOnce = fields.messages.some(({ deduplicationId }) => deduplicationId !== undefined);
+  const extra = isOnce ? 3 : timeToLiveMs !== undefined ? 2 : notBeforeMs !== undefined ? 1 : 0;
   const start = begin(writer, REQUEST.produce, id, 8 + extra);
   writer.uintOrNil(fields.sequence);
   writer.string(fields.queue);
@@ -123,6 +126,9 @@ export function writeProduce(writer: ByteWriter, id: number, fields: ProduceFiel
   for (const message of fields.messages) writeMessage(writer, message);
   if (extra > 0) writer.uintOrNil(notBeforeMs);
   if (extra > 1) writer.uintOrNil(timeToLiveMs);
+  if (extra > 2) writer.arrayHeader(fields.messages.length);
+  if (extra > 2)
+    for (const { deduplicationId } of fields.messages) writer.stringOrNil(deduplicationId);
   writer.endFrame(start);
 }
 

@@ -6,8 +6,10 @@
 import { limits } from '../limits.ts';
 import { DELAYED, GONE } from './chunk.ts';
 import { comeBack, type End, writeReturned } from './come-back.ts';
+import type { Deduplication } from './deduplication.ts';
 import { RETURNED_EXPIRED, RETURNED_SESSION_LOST } from './journal.ts';
 import type { Lane } from './lane.ts';
+import { forgetKeys } from './produce-once.ts';
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import { firstOf } from './sessions.ts';
@@ -19,7 +21,7 @@ import { endLease, freeRow, ripen } from './transitions.ts';
 export function expire(state: State, nowMs: number): boolean {
   // Purged messages first: a row of theirs is still in the deadlines, but its message is not in a
   // queue.
-  if (state.retired.length > 0) {
+  if (state.isFreeing) {
     freeRetired(state, limits.sliceMessagesMax);
     return true;
   }
@@ -32,7 +34,7 @@ export function expire(state: State, nowMs: number): boolean {
 
 /** When `expire` has something to do next; infinity for never. */
 export function nextDueMs(state: State): number {
-  if (state.retired.length > 0) return 0;
+  if (state.isFreeing) return 0;
   const grace = firstOf(state.sessions.inGrace);
   const idle = firstOf(state.sessions.idle);
   return Math.min(
@@ -139,12 +141,22 @@ function rowFound(queue: Queue): number {
   return queue.foundChunk!.rows[queue.foundIndex]!;
 }
 
-/** Frees messages of purged queues, about `countMax` of them. */
+/** Frees messages of purged queues, about `countMax` of them, and what deleted ones knew. */
 export function freeRetired(state: State, countMax: number): void {
   let room = countMax;
   while (room > 0 && state.retired.length > 0) {
     room -= freeChunk(state, state.retired[state.retired.length - 1]!);
   }
+  while (room > 0 && state.retiredKeys.length > 0) {
+    room -= freeKeys(state, state.retiredKeys[state.retiredKeys.length - 1]!, room);
+  }
+}
+
+function freeKeys(state: State, keys: Deduplication, countMax: number): number {
+  const { size } = keys;
+  forgetKeys(state, keys, Number.POSITIVE_INFINITY, countMax);
+  if (keys.size === 0) state.retiredKeys.pop();
+  return size - keys.size + 1;
 }
 
 function freeChunk(state: State, lane: Lane): number {

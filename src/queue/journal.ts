@@ -5,6 +5,7 @@
  * arrays.
  */
 import type { AnswerPart } from './answers.ts';
+import type { Entries } from './deduplication.ts';
 import type { DeliveryBatch } from './delivery-batch.ts';
 import type { IdList } from './id-list.ts';
 import type { Queue } from './queue.ts';
@@ -91,6 +92,8 @@ export interface Journal {
     messages: MessageSlice,
   ): number;
   /** Tokens count up from `firstToken` in the order of the IDs. Session 0: detached. */
+  /** Deduplication IDs of messages that were produced. Returns where the record stands. */
+  deduplicated(queue: Queue, entries: Entries): number;
   delivered(queue: Queue, session: number, firstToken: number, dueMs: number, ids: IdList): void;
   settled(queue: Queue, reason: SettledReason, ids: IdList): void;
   returned(queue: Queue, how: Return, ids: IdList): void;

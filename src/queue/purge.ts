@@ -44,6 +44,8 @@ export function retireLanes(state: State, queue: Queue): void {
 export function forgetQueue(state: State, queue: Queue): void {
   retireLanes(state, queue);
   state.changed.delete(queue);
+  state.deduplicating.delete(queue);
+  if (queue.deduplication !== undefined) state.retiredKeys.push(queue.deduplication);
   state.queuesByName.delete(queue.name);
   state.queuesByNumber.delete(queue.number);
 }

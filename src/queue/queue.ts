@@ -3,6 +3,7 @@
  * being with the first produce or explicitly; before that it may already have a line of takers.
  */
 import type { Chunk } from './chunk.ts';
+import type { Deduplication } from './deduplication.ts';
 import { Lane } from './lane.ts';
 import type { Taker } from './taker.ts';
 
@@ -27,6 +28,8 @@ export interface QueueSettings {
   timeToLiveMs?: number | undefined;
   /** What becomes of a message then; undefined: it goes. */
   whenExpired?: WhenExpired | undefined;
+  /** How long a deduplication ID counts. */
+  deduplicationMs?: number | undefined;
 }
 
 export type WhenFailed = 'dead' | 'discard';
@@ -51,6 +54,8 @@ export interface QueueCounters {
   redriven: number;
   /** To another queue. */
   moved: number;
+  /** Not produced, since they had been before. */
+  duplicates: number;
   /** Past their time to live, whether they went or are dead. */
   timedOut: number;
 }
@@ -74,6 +79,8 @@ export class Queue {
   unreadable = 0;
   dead = 0;
   bytes = 0;
+  /** Undefined: it knows none. */
+  deduplication: Deduplication | undefined;
   readonly line = new Set<Taker>();
   /** Who wants its messages, in line or not. */
   takerCount = 0;
@@ -93,6 +100,7 @@ export class Queue {
     discarded: 0,
     redriven: 0,
     moved: 0,
+    duplicates: 0,
     timedOut: 0,
   };
 

@@ -7,6 +7,7 @@
 import assert from 'node:assert';
 import type { AnswerPart, RememberedAnswer } from './answers.ts';
 import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import type { Entries } from './deduplication.ts';
 import { freeRetired } from './expire.ts';
 import type { IdList } from './id-list.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type Return,
 } from './journal.ts';
 import { admitSlice } from './produce.ts';
+import { countKeys, noteKeys } from './produce-once.ts';
 import { forgetQueue, retireLanes } from './purge.ts';
 import { type Paused, Queue, type QueueSettings } from './queue.ts';
 import type { MessageSnapshot } from './relocate.ts';
@@ -171,6 +173,15 @@ export function replayRedriven(state: State, queueNumber: number, ids: IdList): 
   });
 }
 
+export function replayDeduplicated(
+  state: State,
+  queueNumber: number,
+  entries: Entries,
+  position: number,
+): void {
+  noteKeys(state, queueNumbered(state, queueNumber), entries, position, true);
+}
+
 export function replayExtended(
   state: State,
   queueNumber: number,
@@ -276,6 +287,7 @@ export function endReplay(state: State, nowMs: number): void {
     assert(session.key !== '', 'a session that was never opened');
     state.sessions.disconnect(session, nowMs);
   }
+  countKeys(state, nowMs);
 }
 
 /** What was told of the located message may have been lost since, in a log that was repaired. */

@@ -5,6 +5,7 @@
 import assert from 'node:assert';
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { Deduplication } from './deduplication.ts';
 import { DeliveryBatch } from './delivery-batch.ts';
 import { IdList } from './id-list.ts';
 import type { Bodies, Journal, Outlet } from './journal.ts';
@@ -44,10 +45,14 @@ export class State {
   nextToken = 0;
   /** Queues in which something may have become possible since the last dispatch. */
   readonly changed = new Set<Queue>();
+  /** Queues that know deduplication IDs. */
+  readonly deduplicating = new Set<Queue>();
   /** Walks over all messages that are under way. */
   readonly surveys = new Set<Survey>();
   /** Lanes of purged queues, whose memory is freed bit by bit. */
   readonly retired: Lane[] = [];
+  /** What deleted queues knew, likewise. */
+  readonly retiredKeys: Deduplication[] = [];
 
   /** Reused for every record and delivery. */
   readonly ids = new IdList(limits.sliceMessagesMax);
@@ -63,6 +68,11 @@ export class State {
     this.journal = journal;
     this.outlet = outlet;
     this.bodies = bodies;
+  }
+
+  /** Whether there is memory to be freed. */
+  get isFreeing(): boolean {
+    return this.retired.length > 0 || this.retiredKeys.length > 0;
   }
 
   /** The queue, if it exists. */

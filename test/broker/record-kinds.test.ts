@@ -125,6 +125,11 @@ const facts: readonly Told[] = [
   { kind: 'died', number, how, ids: [ids[1]!] },
   { kind: 'redriven', number, ids: [ids[1]!] },
   { kind: 'moved', number, to: 2, how, ids: [ids[0]!] },
+  {
+    kind: 'deduplicated',
+    number,
+    entries: { keys: ['order 7'], ids: [ids[2]!], untilMs: [dueMs] },
+  },
   { kind: 'unreadable', number, ids: [ids[2]!] },
   { kind: 'purged', number, lastId: ids[2]! },
   { kind: 'sessionEnded', session },

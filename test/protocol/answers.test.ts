@@ -197,7 +197,7 @@ test('what a later broker may add is passed over', () => {
   const parsed = (values: unknown[]) => parseAnswer(encode(values));
   assert.is(parsed([64, 5, null, ...added]).id, 5);
   assert.is(parsed([65, 5, 'BUSY', 'wait', null, 10, ...added]).retryAfterMs, 10);
-  assert.equal(parsed([66, 5, 2, [1, 1], ...added]).runs, [1, 1]);
+  assert.equal(parsed([66, 5, 2, [1, 1], null, ...added]).runs, [1, 1]);
   const message = [Buffer.from('x'), null, null, ...added];
   const reply = parsed([68, 5, 'a', 10, [[1, 2, 3, 4, 5, 6, message, ...added]], null, ...added]);
   assert.is(reply.deliveries.body(0).toString(), 'x');

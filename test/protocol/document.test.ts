@@ -57,7 +57,8 @@ test('the numbers of the operations', () => {
 test('each request has as many fields as its row shows', () => {
   const settle = { queue: 'a', receipts: [] };
   const queues = ['a'];
-  const produce = { queue: 'a', messages: [], notBeforeMs: 1, timeToLiveMs: 1 };
+  const messages = [{ body: Buffer.from('a'), deduplicationId: 'b' }];
+  const produce = { queue: 'a', messages, notBeforeMs: 1, timeToLiveMs: 1 };
   const writers: Record<keyof typeof REQUEST, (writer: ByteWriter) => void> = {
     hello: (writer) => requests.writeHello(writer, 1, {}),
     resume: (writer) => requests.writeResume(writer, 1, []),

@@ -33,6 +33,8 @@ function wrongValues({ kind, max = safeMax, min = 0 }: Field): unknown[] {
       return [...withoutKind((value) => !Array.isArray(value)), ...badPairs];
     case 'ids':
       return [...withoutKind((value) => !Array.isArray(value)), 5, [-2], [0.5], ['a'], [null]];
+    case 'keys':
+      return [...others, [], ['a', 'b'], [5], [''], ['x'.repeat(129)], [raw('a1 ff')]];
     case 'groups':
       return [
         ...withoutKind((value) => !Array.isArray(value)),

@@ -75,6 +75,7 @@ test('produce', () => {
     body: fc.uint8Array({ maxLength: 400 }),
     contentType: fc.option(text, { nil: undefined }),
     headers: fc.option(fc.dictionary(plainKey(), text), { nil: undefined }),
+    deduplicationId: fc.option(fc.stringMatching(/^[a-z0-9-]{1,20}$/), { nil: undefined }),
   });
   const fields = fc.record({
     sequence,
@@ -97,6 +98,9 @@ test('produce', () => {
         notBeforeMs: rest.delayMs ? 0 : (notBeforeMs ?? 0),
         timeToLiveMs: given.timeToLiveMs ?? 0,
         priority: given.priority ?? 0,
+        keys: given.messages.some(({ deduplicationId }) => deduplicationId !== undefined)
+          ? given.messages.map(({ deduplicationId }) => deduplicationId)
+          : [],
         messages: given.messages.map(({ body, contentType, headers }) => {
           const parts: unknown[] = [Buffer.from(body)];
           if (contentType !== undefined || headers !== undefined) parts.push(contentType ?? null);

@@ -130,7 +130,7 @@ test('a purge takes the dead ones too', () => {
   const rig = rigWith({ failuresMax: 1 }, 2);
   rig.nack('q', receiptsOf(rig.take('q')));
   assert.is(purge(rig.state, rig.state.required('q')), 2);
-  while (rig.state.retired.length > 0) rig.pass(1);
+  while (rig.state.isFreeing) rig.pass(1);
   assert.equal(countsOf(rig), { ready: 0, inFlight: 0, dead: 0 });
 });
 

@@ -3,6 +3,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Deduplication } from '../../src/queue/deduplication.ts';
 import { printedSeed, type Random, seededRandom } from '../support/random.ts';
 import { answerSome, compareAnswers } from './support/answering.ts';
 import { randomCommand } from './support/commands.ts';
@@ -39,6 +40,10 @@ class Walk {
     comparison.expireAll();
     const { state, recorder } = rig.replayed();
     assert.equal(viewOf(state), viewOf(rig.state));
+    for (const { name, deduplication } of rig.state.queuesByNumber.values()) {
+      const read = state.required(name).deduplication;
+      assert.equal(knownAt(read, rig.nowMs), knownAt(deduplication, rig.nowMs));
+    }
     assert.equal(sortedByPosition(recorder.live), sortedByPosition(rig.recorder.live));
     assert.equal(recorder.facts, [], 'replay decides nothing');
     for (const { messages } of viewOf(state).queues) {
@@ -69,13 +74,18 @@ class Walk {
     }
     if (this.compaction.step(random.pick([1, 100, 100_000]))) return;
     comparison.expireAll();
-    this.compaction.finish();
+    this.compaction.finish(comparison.rig.nowMs);
     reached.compactions += 1;
     reached.copies += this.compaction.copiedCount;
     reached.restored = Math.max(reached.restored, recorder.of('restored').length);
     this.compaction = undefined;
     this.checkReplay();
   }
+}
+
+function knownAt(deduplication: Deduplication | undefined, nowMs: number) {
+  const { keys = [], ids = [], untilMs = [] } = deduplication?.entries(nowMs) ?? {};
+  return keys.map((key, at) => `${key}: ${ids[at]} until ${untilMs[at]}`).sort();
 }
 
 test('the facts make the same state again', () => {

@@ -72,6 +72,9 @@ export interface Conditions {
   /** How likely a message is produced with a time to live, or not before a time. */
   readonly lifeChance: number;
   readonly notBeforeChance: number;
+  /** How likely a request has messages with deduplication IDs, and the window of mortal queues. */
+  readonly onceChance: number;
+  readonly deduplicationMs: number;
   /** Whether what is past its time to live is dead in the queues in which messages die. */
   readonly keepsOverdue: boolean;
 }
@@ -139,6 +142,8 @@ export function drawConditions(random: Random): Conditions {
     lifeChance: random.pick([0, 0, 0.3]),
     notBeforeChance: random.pick([0, 0, 0.2]),
     keepsOverdue: random.chance(0.5),
+    onceChance: random.pick([0, 0, 0.3]),
+    deduplicationMs: random.pick([50, 2000]),
   };
 }
 
@@ -184,6 +189,7 @@ export const parts = {
   detached: { detachedChance: 0 },
   lives: { lifeChance: 0 },
   laterTimes: { notBeforeChance: 0 },
+  deduplication: { onceChance: 0 },
 } as const satisfies Record<string, Partial<Conditions>>;
 
 export type Part = keyof typeof parts;

@@ -39,8 +39,10 @@ export class Operator {
   makeQueues(): void {
     const { conditions } = this.world;
     const { weakQueues, mortalQueues, failuresMax, hasLetters, backoffMs } = conditions;
+    const { deduplicationMs } = conditions;
     const mortal = {
       failuresMax,
+      deduplicationMs,
       whenFailed: 'dead',
       ...(hasLetters && { deadQueue: letters }),
       ...(backoffMs > 0 && { backoffMs, backoff: 'exponential', backoffMsMax: 8 * backoffMs }),
@@ -158,6 +160,8 @@ export class Operator {
     const change = { verb, ...args } as unknown as SettingsChange;
     if (!isReading) oracle.settings.sent(change, world.nowMs);
     const purge = destructive.has(verb) ? oracle.purgeSent(queue) : undefined;
+    const isDeleting = verb === 'queue.delete';
+    if (isDeleting) oracle.deduplication.deletionSent(queue);
     this.isBusy = true;
     const call: Call = {
       isSequenced: !isReading,
@@ -170,6 +174,7 @@ export class Operator {
         if (code !== undefined && !isGone) world.expectRefusal(reply);
         if (!isReading) oracle.settings.answered(change, code, world.nowMs);
         if (purge !== undefined) oracle.purged(purge, code === undefined, world.nowMs);
+        if (isDeleting) oracle.deduplication.deletionOver(queue, world.nowMs);
         world.counts[purge === undefined ? 'settings' : 'purges'] += 1;
         if (code === undefined) this.read(reply, open.sentMs);
         this.isBusy = false;
@@ -180,6 +185,7 @@ export class Operator {
       // Asked again when the next connection is open; a purge may have happened.
       lost: () => {
         if (purge !== undefined) oracle.purgeLost(purge, world.nowMs);
+        if (isDeleting) oracle.deduplication.deletionOver(queue, world.nowMs);
         this.isBusy = false;
         this.goOn();
       },

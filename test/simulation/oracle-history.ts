@@ -24,6 +24,8 @@ export interface OracleSettings {
   readonly mortalQueues: readonly string[];
   /** Where their messages may go then. */
   readonly letters: string | undefined;
+  /** How long a queue knows a deduplication ID. */
+  readonly windowsOf: (queue: string) => { readonly leastMs: number; readonly mostMs: number };
   /** What is produced in one request is there whole or not at all up to so much of it. */
   readonly wholeMessagesMax: number;
   readonly wholeBytesMax: number;

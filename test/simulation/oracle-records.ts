@@ -31,6 +31,7 @@ export interface Message {
   readonly body: string;
   readonly queue: string;
   readonly priority: number;
+  readonly deduplicationId: string | undefined;
   readonly sentMs: number;
   /** In broker time: not produced before. */
   producedLowMs: number;

@@ -35,6 +35,7 @@ class Story {
       isSingleConsumer: true,
       mortalQueues: [],
       letters: undefined,
+      windowsOf: () => ({ leastMs: 100, mostMs: 100 }),
       wholeMessagesMax: 2,
       wholeBytesMax: 100,
     },

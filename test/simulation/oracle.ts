@@ -3,6 +3,7 @@
  * product. It knows nothing of the product's code. What was answered is certain, what was not is
  * open, and what was told at `write` is open again after a power cut.
  */
+import { DeduplicationOracle } from './oracle-deduplication.ts';
 import { DeliveryOracle } from './oracle-deliveries.ts';
 import {
   History,
@@ -20,7 +21,10 @@ import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
 import { type QueueFacts, SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
 
-export type OracleCounts = History['counts'] & SettingsOracle['counts'] & LivenessOracle['counts'];
+export type OracleCounts = History['counts'] &
+  SettingsOracle['counts'] &
+  LivenessOracle['counts'] &
+  DeduplicationOracle['counts'];
 
 /** What was told to a process before it was paused, it hears so long after it goes on. */
 const heardAgainMs = 200;
@@ -34,6 +38,8 @@ export interface ProduceFacts {
   readonly timeToLiveMs?: number | undefined;
   /** Whether it asked for no more than `write`. */
   readonly isWeak: boolean;
+  /** One for each body, where any has one. */
+  readonly deduplicationIds?: readonly (string | undefined)[] | undefined;
 }
 
 export class Oracle {
@@ -42,6 +48,7 @@ export class Oracle {
   readonly settles: SettleOracle;
   readonly settings: SettingsOracle;
   readonly liveness: LivenessOracle;
+  readonly deduplication: DeduplicationOracle;
   private readonly purges = new Set<Purge>();
   /** Requests of several messages that are there whole or not at all. */
   private readonly wholes: (readonly Message[])[] = [];
@@ -55,10 +62,16 @@ export class Oracle {
     this.liveness = new LivenessOracle(this.history, this.settings, settings.slackMs);
     this.deliveries = new DeliveryOracle(this.history);
     this.settles = new SettleOracle(this.history);
+    this.deduplication = new DeduplicationOracle(this.history, settings.windowsOf);
   }
 
   get counts(): OracleCounts {
-    return { ...this.history.counts, ...this.settings.counts, ...this.liveness.counts };
+    return {
+      ...this.history.counts,
+      ...this.settings.counts,
+      ...this.liveness.counts,
+      ...this.deduplication.counts,
+    };
   }
 
   session(key: string): SessionFacts {
@@ -142,11 +155,12 @@ export class Oracle {
     const { history } = this;
     const lowMs = history.clock.low(life, nowMs);
     const { delayMs = 0, notBeforeMs = 0, timeToLiveMs = Number.POSITIVE_INFINITY } = facts;
-    const messages = facts.bodies.map((body) => {
+    const messages = facts.bodies.map((body, at) => {
       const message: Message = {
         body,
         queue: facts.queue,
         priority: facts.priority,
+        deduplicationId: facts.deduplicationIds?.[at],
         sentMs: nowMs,
         producedLowMs: lowMs,
         delayMs,
@@ -169,6 +183,7 @@ export class Oracle {
       history.messages.set(body, message);
       history.ofQueue(facts.queue).add(message);
       this.meetPurges(message);
+      this.deduplication.produceSent(message);
       return message;
     });
     if (this.isWhole(facts)) this.wholes.push(messages);
@@ -187,7 +202,7 @@ export class Oracle {
     messages: readonly Message[],
     ids: readonly number[],
     asked: { isWeak: boolean; sentMs: number },
-    answer: { durability: number; life: number },
+    answer: { durability: number; life: number; duplicates?: readonly number[] | undefined },
     nowMs: number,
   ): void {
     const { history } = this;
@@ -205,11 +220,16 @@ export class Oracle {
     if (history.isUndone(answer.life, isWeak)) return;
     const told = { atMs: nowMs, isWeak };
     for (const [index, message] of messages.entries()) {
+      if (answer.duplicates?.includes(index)) {
+        this.deduplication.duplicate(message, ids[index]!, told);
+        continue;
+      }
       history.identify(message, ids[index]!, told);
       message.confirmed = told;
       const highMs = history.clock.high(answer.life, nowMs);
       message.dueHighMs = Math.max(highMs + message.delayMs, message.notBeforeMs);
       history.counts[isWeak ? 'confirmationsAtWrite' : 'confirmations'] += 1;
+      this.deduplication.produced(message, answer.life, nowMs);
     }
   }
 
@@ -320,9 +340,10 @@ export class Oracle {
   }
 
   /** What is told at `write` may be delivered in part and then be undone. */
-  private isWhole({ queue, bodies, isWeak }: ProduceFacts): boolean {
+  private isWhole({ queue, bodies, isWeak, deduplicationIds }: ProduceFacts): boolean {
     const { settings } = this.history;
-    if (isWeak || settings.isWeak(queue) || bodies.length < 2) return false;
+    if (isWeak || deduplicationIds !== undefined || settings.isWeak(queue) || bodies.length < 2)
+      return false;
     const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
     return bodies.length <= settings.wholeMessagesMax && bytes <= settings.wholeBytesMax;
   }

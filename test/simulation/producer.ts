@@ -52,6 +52,7 @@ export class Producer {
       bodies: Array.from({ length: count }, () => this.body(count)),
       priority: random.integer(0, conditions.priorities - 1),
       isWeak: random.chance(conditions.weakProduceChance),
+      deduplicationIds: this.deduplicationIds(count),
     };
     const messages = world.oracle.produceSent(facts, client.life, world.nowMs);
     const fields = {
@@ -59,7 +60,10 @@ export class Producer {
       priority: facts.priority,
       ...times,
       durability: facts.isWeak ? DURABILITY.write : DURABILITY.queue,
-      messages: facts.bodies.map((body) => ({ body: Buffer.from(body) })),
+      messages: facts.bodies.map((body, at) => ({
+        body: Buffer.from(body),
+        deduplicationId: facts.deduplicationIds?.[at],
+      })),
     };
     const isTwice = client.session !== undefined && random.chance(conditions.twiceChance);
     let hasTold = false;
@@ -80,6 +84,15 @@ export class Producer {
     if (!isTwice) return;
     world.counts.sentTwice += 1;
     client.sendAgain(open);
+  }
+
+  /** Few enough that many come again, from this producer and from others. */
+  private deduplicationIds(count: number): (string | undefined)[] | undefined {
+    const { random, conditions } = this.world;
+    if (!random.chance(conditions.onceChance)) return undefined;
+    return Array.from({ length: count }, () =>
+      random.chance(0.7) ? `order ${random.integer(1, 40)}` : undefined,
+    );
   }
 
   private times() {
@@ -116,11 +129,12 @@ export class Producer {
       return;
     }
     if (open.timesSent > 1 && messages[0]!.id !== undefined) world.counts.retriesOfArrived += 1;
+    const { durability, duplicates } = reply;
     const ids = idsOf(reply.runs);
     const asked = { isWeak, sentMs: open.sentMs };
-    if (reply.runs.length > 2) world.counts.severalRuns += 1;
+    if (reply.runs.length > 2 && duplicates === undefined) world.counts.severalRuns += 1;
     world.note(`${this.client.name} has ${ids.length} confirmed from ${ids[0]}`);
-    const answer = { durability: reply.durability, life: this.client.life };
+    const answer = { durability, duplicates, life: this.client.life };
     world.oracle.confirmed(messages, ids, asked, answer, world.nowMs);
   }
 }

@@ -20,6 +20,7 @@ export const smallLimits = {
   heldBytesMax: 48 * KIB,
   sessionAnswersMax: 32,
   sessionForgetMs: 12_000,
+  deduplicationMsDefault: 500,
 } as const;
 
 Object.assign(limits as Record<string, number>, smallLimits);

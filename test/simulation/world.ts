@@ -108,6 +108,7 @@ export class World {
       isSingleConsumer: conditions.isSingleConsumer,
       mortalQueues: conditions.mortalQueues,
       letters: conditions.hasLetters ? letters : undefined,
+      windowsOf: (queue: string) => windowsOf(conditions, queue),
       wholeMessagesMax: smallLimits.turnMessagesMax,
       // A frame has more than its bodies.
       wholeBytesMax: smallLimits.turnBytesMax / 2,
@@ -409,6 +410,13 @@ export class World {
       throw new Violation(`refused for ever: ${[...waiting]}`);
     }
   }
+}
+
+/** A queue that is made again, or by its first message, has the usual one. */
+function windowsOf({ mortalQueues, deduplicationMs }: Conditions, queue: string) {
+  const usualMs = smallLimits.deduplicationMsDefault;
+  const ownMs = mortalQueues.includes(queue) ? deduplicationMs : usualMs;
+  return { leastMs: Math.min(ownMs, usualMs), mostMs: Math.max(ownMs, usualMs) };
 }
 
 /** Some operations of the disk, one after the other, and the way to the client in pieces. */

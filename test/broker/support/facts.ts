@@ -70,6 +70,9 @@ export function write(journal: RecordJournal, fact: Told): void {
     case 'redriven':
       journal.redriven(queue, idList(fact.ids));
       break;
+    case 'deduplicated':
+      journal.deduplicated(queue, fact.entries);
+      break;
     case 'unreadable':
       journal.unreadable(queue, idList(fact.ids));
       break;

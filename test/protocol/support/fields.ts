@@ -10,6 +10,7 @@ export type Kind =
   | 'session'
   | 'receipts'
   | 'ids'
+  | 'keys'
   | 'groups';
 export type Field = {
   name: string;
@@ -52,6 +53,7 @@ export const operations: Readonly<Record<number, readonly Field[]>> = {
     { name: 'messages', kind: 'messages', value: [[body]], required: true },
     { name: 'notBeforeMs', kind: 'uint', value: 1_800_000_000_000 },
     { name: 'timeToLiveMs', kind: 'uint', value: 60_000, min: 1, max: 316_224_000_000 },
+    { name: 'deduplicationIds', kind: 'keys', value: ['order 7'] },
   ],
   11: [
     sequence,

@@ -32,7 +32,8 @@ export function requestRead(request: Request, buffer: Buffer): Record<string, un
     case 6:
       return { operation, id, pingNumber };
     case 10: {
-      const settings = { durability, delayMs, priority, notBeforeMs, timeToLiveMs };
+      const keys = [...request.deduplicationIds];
+      const settings = { durability, delayMs, priority, notBeforeMs, timeToLiveMs, keys };
       return { operation, id, sequence, queue, ...settings, messages: messagesOf(request, buffer) };
     }
     case 11: {
@@ -69,7 +70,7 @@ export function requestUnpacked(frame: Buffer): Record<string, unknown> {
   // What each value is depends on the operation, and a reader with checks would be the walker again.
   // biome-ignore lint/suspicious/noExplicitAny: the second opinion must not check as the first does
   const values = unpack(frame) as any[];
-  const [operation, id, a, b, c, d, e, f, g, h] = values;
+  const [operation, id, a, b, c, d, e, f, g, h, i] = values;
   const settle = { operation, id, sequence: a ?? 0, queue: b, receipts: c };
   const queues = (given: string | string[]): string[] => [given].flat();
   switch (operation) {
@@ -86,7 +87,8 @@ export function requestUnpacked(frame: Buffer): Record<string, unknown> {
       return { operation, id: 0, pingNumber: id };
     case 10: {
       const times = { delayMs: d ?? 0, notBeforeMs: g ?? 0, timeToLiveMs: h ?? 0 };
-      const settings = { durability: c ?? 0, priority: e ?? 0, messages: f, ...times };
+      const keys = (i ?? []).map((key: string | null) => key ?? undefined);
+      const settings = { durability: c ?? 0, priority: e ?? 0, messages: f, ...times, keys };
       return { operation, id, sequence: a ?? 0, queue: b, ...settings };
     }
     case 11: {

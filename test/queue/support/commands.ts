@@ -2,6 +2,7 @@
  * Random commands for a `Comparison`: what clients, operators, time and the disk may do, in any order, with
  * receipts of every kind that a client could come up with.
  */
+import { forgetDuplicates } from '../../../src/queue/produce-once.ts';
 import type { Random } from '../../support/random.ts';
 import { browseSome } from './browsing.ts';
 import type { Client, Comparison } from './comparison.ts';
@@ -33,6 +34,7 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [3, blockOrUnblock],
   [12, passTime],
   [12, (comparison) => comparison.expire()],
+  [2, ({ rig }) => forgetDuplicates(rig.state, rig.nowMs)],
   [34, (comparison) => comparison.dispatch()],
   [4, deliverLate],
   [3, coolDown],
@@ -63,6 +65,11 @@ function produceSome(comparison: Comparison, random: Random): void {
     const length = random.chance(0.01) ? random.integer(60_000, 150_000) : random.integer(1, 30);
     return Buffer.alloc(length, `${comparison.model.nextId + at} `);
   });
+  if (random.chance(0.3)) {
+    const known = () => (random.chance(0.8) ? `order ${random.integer(1, 60)}` : undefined);
+    comparison.produceOnce(random.pick(names), bodies, bodies.map(known));
+    return;
+  }
   comparison.produce(random.pick(names), bodies, random.pick(priorities), someTimes(random, nowMs));
 }
 
@@ -205,6 +212,7 @@ function configureOne(comparison: Comparison, random: Random): void {
     backoffMsMax: random.pick([1_000, 5_000, Number.POSITIVE_INFINITY]),
     timeToLiveMs: random.chance(0.3) ? random.integer(1, 9_000) : Number.POSITIVE_INFINITY,
     keepsOverdue: random.chance(0.6),
+    deduplicationMs: random.integer(1, 60_000),
   });
 }
 

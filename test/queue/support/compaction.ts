@@ -4,6 +4,8 @@
  */
 import * as assert from 'uvu/assert';
 import { IdList } from '../../../src/queue/id-list.ts';
+import { restateKeys } from '../../../src/queue/produce-once.ts';
+import type { Queue } from '../../../src/queue/queue.ts';
 import { type MessageSnapshot, Survey, snapshotLocated } from '../../../src/queue/relocate.ts';
 import { move } from '../../../src/queue/replay.ts';
 import type { State } from '../../../src/queue/state.ts';
@@ -43,11 +45,12 @@ export class Compaction {
   }
 
   /** Tells again what is needed besides messages, then drops what stands before the boundary. */
-  finish(): void {
+  finish(nowMs = 0): void {
     const { state, recorder, boundary } = this;
     for (const queue of state.queuesByNumber.values()) {
       if (queue.position < boundary) queue.position = recorder.queueSet(queue);
     }
+    for (const queue of state.deduplicating) this.restateKeys(queue, nowMs);
     for (const session of state.sessions.all()) {
       if (session.position < boundary) session.position = recorder.sessionOpened(session);
       for (const sequence of session.answers.sequencesBefore(boundary)) {
@@ -57,5 +60,12 @@ export class Compaction {
       }
     }
     recorder.dropBefore(boundary);
+  }
+
+  private restateKeys(queue: Queue, nowMs: number): void {
+    let from: number | undefined = 0;
+    while (from !== undefined) {
+      from = restateKeys(this.state, queue, from, this.boundary, nowMs);
+    }
   }
 }

@@ -17,6 +17,7 @@ import { expire } from '../../../src/queue/expire.ts';
 import { checkInvariants } from '../../../src/queue/invariants.ts';
 import { DIED_EXPIRED, SETTLED_EXPIRED } from '../../../src/queue/journal.ts';
 import { deleteQueue, purge } from '../../../src/queue/purge.ts';
+import type { Queue } from '../../../src/queue/queue.ts';
 import { deadIds, redrive } from '../../../src/queue/redrive.ts';
 import type { Session } from '../../../src/queue/session.ts';
 import type { Taker } from '../../../src/queue/taker.ts';
@@ -28,7 +29,14 @@ import {
   releaseAfterMs,
 } from './model.ts';
 import { messagesOf } from './replayed.ts';
-import { type Connection, type Delivered, type Receipt, Rig, type TakeOptions } from './rig.ts';
+import {
+  type Connection,
+  type Delivered,
+  producedBy,
+  type Receipt,
+  Rig,
+  type TakeOptions,
+} from './rig.ts';
 
 /** A client's connection; without a key it has no session. */
 export interface Client {
@@ -70,6 +78,20 @@ export class Comparison {
     const expected = model.produce(name, bodies, priority, times, rig.nowMs);
     const actual = refusal(() => rig.produce(name, bodies, priority, times.delayMs, times));
     assert.is(actual, expected);
+  }
+
+  produceOnce(
+    name: string,
+    bodies: readonly Buffer[],
+    keys: readonly (string | undefined)[],
+  ): void {
+    const { rig, model } = this;
+    const expected = model.produceOnce(name, bodies, keys, rig.nowMs);
+    const actual = refusal(() => producedBy(rig.produceOnce(name, bodies, keys)));
+    assert.equal(actual, expected);
+    if (typeof expected === 'string') return;
+    for (const [, isDuplicate] of expected)
+      this.note(isDuplicate ? 'duplicate' : 'first of its ID');
   }
 
   take(client: Client, kind: 'receive' | 'subscribe', names: string[], options: TakeOptions): void {
@@ -185,13 +207,13 @@ export class Comparison {
   }
 
   /** Sets what is paused, and settings, as `queue.configure` would. */
-  configure(name: string, wanted: Omit<ModelQueue, 'messages' | 'counters'>): void {
+  configure(name: string, wanted: Omit<ModelQueue, 'messages' | 'counters' | 'known'>): void {
     const { state, recorder } = this.rig;
     const queue = state.existing(name);
     if (queue === undefined) return;
     const { pausesProduce, pausesReceive, visibilityMs, failuresMax, discards } = wanted;
     const { deadQueue, backoffMs, backoff, backoffMsMax } = wanted;
-    const { timeToLiveMs, keepsOverdue } = wanted;
+    const { timeToLiveMs, keepsOverdue, deduplicationMs } = wanted;
     if (pausesProduce) queue.paused = pausesReceive ? 'both' : 'produce';
     else queue.paused = pausesReceive ? 'receive' : 'none';
     queue.settings = {
@@ -204,6 +226,7 @@ export class Comparison {
       backoffMsMax: backoffMsMax === Number.POSITIVE_INFINITY ? undefined : backoffMsMax,
       timeToLiveMs: timeToLiveMs === Number.POSITIVE_INFINITY ? undefined : timeToLiveMs,
       whenExpired: keepsOverdue ? 'dead' : undefined,
+      deduplicationMs,
     };
     queue.position = recorder.queueSet(queue);
     state.changed.add(queue);
@@ -213,7 +236,7 @@ export class Comparison {
   /** One slice of what is due. */
   expire(): void {
     const { rig, model } = this;
-    const isFreeing = rig.state.retired.length > 0;
+    const isFreeing = rig.state.isFreeing;
     rig.empties.length = 0;
     const isMore = expire(rig.state, rig.nowMs);
     const late = isFreeing ? [] : model.sweep(rig.nowMs);
@@ -224,7 +247,7 @@ export class Comparison {
   }
 
   expireAll(): void {
-    while (this.rig.state.retired.length > 0) this.expire();
+    while (this.rig.state.isFreeing) this.expire();
     this.expire();
   }
 
@@ -280,7 +303,7 @@ export class Comparison {
     assert.equal([...state.queuesByNumber.values()].map(({ name }) => name).sort(), [
       ...[...this.model.queues.keys()].sort(),
     ]);
-    for (const [name, { messages, counters }] of this.model.queues) {
+    for (const [name, { messages, counters, known }] of this.model.queues) {
       const queue = state.required(name);
       bytes += queue.bytes;
       assert.equal(queue.counters, counters);
@@ -290,10 +313,20 @@ export class Comparison {
       assert.is(queue.delayed, count('delayed'));
       assert.is(queue.dead, count('dead'));
       assert.equal(this.actualMessages(name), expectedMessages(messages));
+      this.compareKnown(queue, known);
     }
     assert.is(recorder.liveBytes, bytes);
     const keys = [...state.sessions.all()].map(({ key }) => key).sort();
     assert.equal(keys, [...this.model.sessions.keys()].sort());
+  }
+
+  private compareKnown({ deduplication }: Queue, known: ModelQueue['known']): void {
+    const { nowMs } = this.rig;
+    const { keys = [], ids = [], untilMs = [] } = deduplication?.entries(nowMs) ?? {};
+    const actual = keys.map((key, at) => ({ key, id: ids[at], untilMs: untilMs[at] }));
+    const expected = known.filter(({ untilMs }) => untilMs > nowMs);
+    const byId = (a: { id?: number | undefined }, b: { id?: number | undefined }) => a.id! - b.id!;
+    assert.equal(actual.sort(byId), expected.sort(byId));
   }
 
   private actualMessages(name: string) {
@@ -399,7 +432,7 @@ interface Columns {
   readonly lengths: Uint32Array;
 }
 
-function refusal(action: () => number): number | string {
+function refusal<T>(action: () => T): T | string {
   try {
     return action();
   } catch (error) {

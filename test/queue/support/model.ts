@@ -3,6 +3,7 @@
  * arrays and Maps, every question answered by looking at everything. Imports nothing from `src/`.
  */
 import * as assert from 'uvu/assert';
+import type { ReceiptCode } from './rig.ts';
 
 export interface ModelMessage {
   readonly id: number;
@@ -59,6 +60,8 @@ export interface ModelQueue {
   timeToLiveMs: number;
   /** Past its time to live a message is dead, or goes. */
   keepsOverdue: boolean;
+  deduplicationMs: number;
+  known: { key: string; id: number; untilMs: number }[];
   readonly counters: Record<Counter, number>;
 }
 
@@ -76,6 +79,7 @@ export type Counter =
   | 'discarded'
   | 'redriven'
   | 'moved'
+  | 'duplicates'
   | 'timedOut';
 
 export interface ModelTimes {
@@ -100,13 +104,13 @@ export interface ModelTaker {
   bytes: number;
 }
 
-type Code = 'STALE_RECEIPT' | 'GONE' | 'NOT_DEAD' | 'NOT_LEASED' | undefined;
 type Receipt = readonly [id: number, token: number];
 
 export const releaseAfterMs = 5_000;
 const forgetMs = 600_000;
 const failuresKept = 16;
 const visibilityMsDefault = 30_000;
+const deduplicationMsDefault = 300_000;
 
 export function zeros(): Record<Counter, number> {
   return {
@@ -123,6 +127,7 @@ export function zeros(): Record<Counter, number> {
     discarded: 0,
     redriven: 0,
     moved: 0,
+    duplicates: 0,
     timedOut: 0,
   };
 }
@@ -158,6 +163,8 @@ export class Model {
       backoffMsMax: Number.POSITIVE_INFINITY,
       timeToLiveMs: Number.POSITIVE_INFINITY,
       keepsOverdue: false,
+      deduplicationMs: deduplicationMsDefault,
+      known: [],
       counters: zeros(),
     };
     this.queues.set(name, queue);
@@ -195,6 +202,26 @@ export class Model {
     }
     queue.counters.produced += bodies.length;
     return first;
+  }
+
+  /** Messages with deduplication IDs: each one's ID, and whether it is a duplicate; or a refusal. */
+  produceOnce(
+    name: string,
+    bodies: readonly Buffer[],
+    keys: readonly (string | undefined)[],
+    now: number,
+  ) {
+    const queue = this.queue(name);
+    if (queue.pausesProduce) return 'PAUSED';
+    return bodies.map((body, at): [number, boolean] => {
+      const key = keys[at];
+      const known = queue.known.findLast((entry) => entry.key === key && entry.untilMs > now);
+      queue.counters.duplicates += known === undefined ? 0 : 1;
+      if (known !== undefined) return [known.id, true];
+      const id = this.produce(name, [body], 0, {}, now) as number;
+      if (key !== undefined) queue.known.push({ key, id, untilMs: now + queue.deduplicationMs });
+      return [id, false];
+    });
   }
 
   /** The messages that may go now, in the order in which they go. */
@@ -256,7 +283,7 @@ export class Model {
     ms: number | undefined,
     now: number,
     text = '',
-  ): Code[] {
+  ): ReceiptCode[] {
     return receipts.map(([id, token]) => {
       const queue = this.queues.get(name);
       const message = queue?.messages.find((candidate) => candidate.id === id);

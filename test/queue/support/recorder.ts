@@ -4,6 +4,7 @@
  */
 import * as assert from 'uvu/assert';
 import type { AnswerPart, RememberedAnswer } from '../../../src/queue/answers.ts';
+import type { Entries } from '../../../src/queue/deduplication.ts';
 import type { IdList } from '../../../src/queue/id-list.ts';
 import type {
   Death,
@@ -54,6 +55,7 @@ export type Told =
     } & OfQueue)
   | ({ readonly kind: 'extended'; readonly dueMs: number } & OfQueue)
   | ({ readonly kind: 'redriven' | 'unreadable' } & OfQueue)
+  | { readonly kind: 'deduplicated'; readonly number: number; readonly entries: Entries }
   | {
       readonly kind: 'sessionOpened';
       readonly session: number;
@@ -85,6 +87,10 @@ export class Recorder implements Journal {
   /** The length of every message that is needed, by its position. */
   readonly live = new Map<number, number>();
   liveBytes = 0;
+  /** By the position of their record: how many deduplication IDs, and their length, are needed. */
+  readonly keys = new Map<number, { count: number; bytes: number }>();
+  /** Where such records stand. */
+  readonly keyPositions = new Set<number>();
   private nextPosition = 1000;
   private readonly bodies = new Map<number, Buffer>();
 
@@ -103,7 +109,8 @@ export class Recorder implements Journal {
 
   /** Forgets all that stands before a position, as compaction does. Nothing there is needed. */
   dropBefore(position: number): void {
-    for (const needed of this.live.keys()) assert.ok(needed >= position, `${needed} is needed`);
+    for (const needed of [...this.live.keys(), ...this.keys.keys()])
+      assert.ok(needed >= position, `${needed} is needed`);
     this.facts = this.facts.filter((fact) => fact.position >= position);
     for (const at of this.bodies.keys()) if (at < position) this.bodies.delete(at);
   }
@@ -176,6 +183,13 @@ export class Recorder implements Journal {
     this.tell({ kind: 'moved', number, to: to.number, how: copy, ids: listed(ids) });
   }
 
+  deduplicated({ number }: Queue, { keys, ids, untilMs }: Entries): number {
+    const entries = { keys: [...keys], ids: [...ids], untilMs: [...untilMs] };
+    const { position } = this.tell({ kind: 'deduplicated', number, entries });
+    this.keyPositions.add(position);
+    return position;
+  }
+
   redriven({ number }: Queue, ids: IdList): void {
     this.tell({ kind: 'redriven', number, ids: listed(ids) });
   }
@@ -211,15 +225,32 @@ export class Recorder implements Journal {
   }
 
   addLive(position: number, bytes: number): void {
+    if (this.keyPositions.has(position)) {
+      this.countKey(position, 1, bytes);
+      return;
+    }
     assert.not(this.live.has(position), `${position} is live already`);
     this.live.set(position, bytes);
     this.liveBytes += bytes;
   }
 
   addDead(position: number, bytes: number): void {
+    if (this.keyPositions.has(position)) {
+      this.countKey(position, -1, -bytes);
+      return;
+    }
     assert.is(this.live.get(position), bytes, `${position} was not live with so many bytes`);
     this.live.delete(position);
     this.liveBytes -= bytes;
+  }
+
+  private countKey(position: number, count: number, bytes: number): void {
+    const counted = this.keys.get(position) ?? { count: 0, bytes: 0 };
+    counted.count += count;
+    counted.bytes += bytes;
+    assert.ok(counted.count >= 0 && counted.bytes >= 0, `${position} freed more than it told`);
+    if (counted.count > 0) this.keys.set(position, counted);
+    else this.keys.delete(position);
   }
 
   private tell(told: Told, bytes = 0): Fact {

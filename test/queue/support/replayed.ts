@@ -12,6 +12,7 @@ import { type MessageSnapshot, snapshotLocated } from '../../../src/queue/reloca
 import {
   replayAnswered,
   replayCopied,
+  replayDeduplicated,
   replayDelivered,
   replayDied,
   replayExtended,
@@ -30,7 +31,7 @@ import {
 } from '../../../src/queue/replay.ts';
 import type { Session } from '../../../src/queue/session.ts';
 import type { State } from '../../../src/queue/state.ts';
-import type { Fact } from './recorder.ts';
+import { type Fact, Recorder } from './recorder.ts';
 
 type Replay<K> = (state: State, fact: Fact & { kind: K }) => void;
 
@@ -49,6 +50,10 @@ const replays: { readonly [K in Fact['kind']]: Replay<K> } = {
   returned: (state, { number, how, ids }) => replayReturned(state, number, how, idList(ids)),
   died: (state, { number, how, ids }) => replayDied(state, number, how, idList(ids)),
   moved: (state, { number, to, how, ids }) => replayMoved(state, number, to, how, idList(ids)),
+  deduplicated: (state, { number, entries, position }) => {
+    if (state.journal instanceof Recorder) state.journal.keyPositions.add(position);
+    replayDeduplicated(state, number, entries, position);
+  },
   redriven: (state, { number, ids }) => replayRedriven(state, number, idList(ids)),
   extended: (state, { number, dueMs, ids }) => replayExtended(state, number, dueMs, idList(ids)),
   unreadable: (state, { number, ids }) => replayUnreadable(state, number, idList(ids)),

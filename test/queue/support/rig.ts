@@ -11,6 +11,7 @@ import { expire } from '../../../src/queue/expire.ts';
 import { checkInvariants } from '../../../src/queue/invariants.ts';
 import type { Bodies, MessageSlice, Outlet } from '../../../src/queue/journal.ts';
 import { type ProduceManner, produce, queueToProduceTo } from '../../../src/queue/produce.ts';
+import { type Part, produceOnce } from '../../../src/queue/produce-once.ts';
 import type { Queue } from '../../../src/queue/queue.ts';
 import { endReplay } from '../../../src/queue/replay.ts';
 import type { Session } from '../../../src/queue/session.ts';
@@ -154,6 +155,25 @@ export class Rig implements Outlet, Bodies {
     return produce(state, queue, manner, sliced(list), nowMs);
   }
 
+  produceOnce(
+    name: string,
+    bodies: readonly Buffer[],
+    keys: readonly (string | undefined)[],
+  ): Part[] {
+    const { state, nowMs } = this;
+    const queue = queueToProduceTo(state, name, nowMs);
+    const manner = { priority: 0, delayMs: 0, notBeforeMs: 0, timeToLiveMs: 0 };
+    // A slice begins behind others of its frame.
+    return produceOnce(
+      state,
+      queue,
+      manner,
+      sliced(bodies),
+      [undefined, undefined, ...keys],
+      nowMs,
+    );
+  }
+
   /** Asks for messages; `dispatch` gives them. Without `waitMs` it does not wait. */
   receive(names: string | readonly string[], options: TakeOptions = {}): Taker {
     const taker = this.taker('receive', names, options, 10);
@@ -268,6 +288,7 @@ export class Rig implements Outlet, Bodies {
     const { recorder } = this;
     const live = new Map(recorder.live);
     recorder.live.clear();
+    recorder.keys.clear();
     recorder.liveBytes = 0;
     this.state = this.freshState();
     for (const fact of recorder.facts) replayFact(this.state, fact);
@@ -342,6 +363,13 @@ function columns(receipts: readonly Receipt[]) {
     tokens[from + at] = token;
   }
   return { ids, tokens, from, to: from + receipts.length };
+}
+
+/** What each message of a frame got: its ID, and whether it is a duplicate. */
+export function producedBy(parts: readonly Part[]): [number, boolean][] {
+  return parts.flatMap(({ firstId, count, isDuplicate }) =>
+    Array.from({ length: count }, (_, at): [number, boolean] => [firstId + at, isDuplicate]),
+  );
 }
 
 function codes(refused: Refused, receipts: readonly Receipt[]): ReceiptCode[] {
