@@ -51,6 +51,17 @@ export function parseDurability(text: string): Durability {
   throw new Error(`must be write or fsync, not "${text}"`);
 }
 
+/** Of flags `--header NAME=VALUE`. */
+export function headersOf(pairs: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new UsageError(`--header takes NAME=VALUE, not "${pair}"`);
+    headers[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return headers;
+}
+
 /** A setting of a queue; `default` puts it back. */
 export function parseSetting(takes: Takes): (text: string) => number | string | null {
   return (text) => {

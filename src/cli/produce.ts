@@ -10,6 +10,7 @@ import type { Durability } from '../queue/queue.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
 import {
+  headersOf,
   parseDelay,
   parseDurability,
   parsed,
@@ -124,14 +125,4 @@ function optionsOf(flags: Flags, durability: Durability | undefined): ProduceOpt
     deduplicationId: flags.deduplicationId,
     headers: flags.header === undefined ? undefined : headersOf(flags.header),
   };
-}
-
-function headersOf(pairs: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const pair of pairs) {
-    const at = pair.indexOf('=');
-    if (at < 1) throw new UsageError(`--header takes NAME=VALUE, not "${pair}"`);
-    headers[pair.slice(0, at)] = pair.slice(at + 1);
-  }
-  return headers;
 }

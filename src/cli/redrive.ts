@@ -2,24 +2,32 @@
  * `wonderq redrive`: dead messages are ready again, in their queue or in another one.
  */
 import type { Command } from 'commander';
-import type { Redriven } from '../client/client.ts';
+import type { DeadFilter, Redriven } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
-import { EXIT } from './failure.ts';
-import { parseCount, parsed, parseWhole } from './parse.ts';
+import { EXIT, UsageError } from './failure.ts';
+import { headersOf, parseCount, parsed, parseTime, parseWhole } from './parse.ts';
 import { counted, jsonLine, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly json?: boolean;
   readonly to?: string;
   readonly rate?: string;
+  readonly reason?: string;
+  readonly failedFrom?: string;
+  readonly failedBefore?: string;
+  readonly header?: string[];
 }
 
 export function addRedrive(program: Command): void {
   withBroker(program.command('redrive'))
-    .description('make dead messages ready again: all of a queue, or these')
+    .description('make dead messages ready again: all of a queue, these, or some')
     .argument('<queue>')
     .argument('[id...]')
     .option('--to <queue>', 'where they are ready then (default: their own queue)')
+    .option('--reason <text>', 'those whose last failure said this, or came about like this')
+    .option('--failed-from <time>', 'those that failed last then or later, as --at of produce')
+    .option('--failed-before <time>', 'those that failed last before')
+    .option('--header <name=value...>', 'those with such headers')
     .option('--rate <n>', 'messages a second at most')
     .option('--json', 'an object')
     .action(redrive);
@@ -28,12 +36,26 @@ export function addRedrive(program: Command): void {
 async function redrive(queue: string, texts: string[], flags: Flags): Promise<void> {
   const ids = texts.map((text) => parsed('the message ID', parseCount, text)!);
   const ratePerSecond = parsed('--rate', parseWhole(1, 1_000_000), flags.rate);
-  const options = { ids: ids.length === 0 ? undefined : ids, to: flags.to, ratePerSecond };
+  const filter = filterOf(flags);
+  if (ids.length > 0 && Object.values(filter).some((field) => field !== undefined)) {
+    throw new UsageError('give message IDs, or say which are meant');
+  }
+  const chosen = ids.length === 0 ? filter : { ids };
+  const options = { ...chosen, to: flags.to, ratePerSecond };
   await withClient(flags, { name: 'wonderq redrive', session: true }, async (client) => {
     const done = await client.redrive(queue, options);
     await writeLine(flags.json ? jsonOf(done) : describe(done));
     if (done.refused.length > 0) process.exitCode = EXIT.no;
   });
+}
+
+function filterOf({ reason, failedFrom, failedBefore, header }: Flags): DeadFilter {
+  return {
+    reason,
+    failedFrom: parsed('--failed-from', parseTime, failedFrom),
+    failedBefore: parsed('--failed-before', parseTime, failedBefore),
+    headers: header === undefined ? undefined : headersOf(header),
+  };
 }
 
 function jsonOf({ redriven, refused }: Redriven): string {

@@ -64,6 +64,7 @@ export type {
   WhyReason,
 } from './browsing.ts';
 export { Consumer, type Handler } from './consumer.ts';
+export type { DeadFilter } from './dead-filter.ts';
 export { Delivery } from './delivery.ts';
 export type { BrokerLimits, Greeting } from './greeting.ts';
 export { type Body, Message, type MessageOptions } from './message.ts';
@@ -300,12 +301,12 @@ export class Client extends Looking {
 
   /**
    * Makes dead messages ready again, as if they had never failed: those of `ids`, or each dead one
-   * once, as many as were dead when it began.
+   * once that is meant, of as many as were dead when it began.
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<Redriven> {
     checkRedrive(options);
-    const deadAfter = (after: string | undefined, limit: number) =>
-      this.browsePage(queue, { state: 'dead', after, limit });
+    const deadAfter: RedriveSteps['deadAfter'] = (after, limit, headers) =>
+      this.browsePage(queue, { state: 'dead', after, limit, bodyBytes: headers ? 0 : undefined });
     const redriveThese: RedriveSteps['redrive'] = (fields) =>
       askOfQueue(this.#connection, 'queue.redrive', queue, fields);
     return await redrive({ redrive: redriveThese, deadAfter }, options);

@@ -94,7 +94,7 @@ function toJson(body: Body): string {
 }
 
 /** What the broker counts: the keys and values with a length in front of each. */
-function checkHeaders(headers: Readonly<Record<string, string>>): void {
+export function checkHeaders(headers: Readonly<Record<string, string>>): void {
   const entries = Object.entries(headers);
   if (entries.length > limits.headersMax) {
     throw badField('headers', `must be at most ${limits.headersMax}`);

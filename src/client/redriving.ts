@@ -6,10 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Code } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { MessagePage } from './browsing.ts';
-import { checkInteger, checkQueue } from './checks.ts';
+import { badField, checkInteger, checkQueue } from './checks.ts';
+import { checkFilter, type DeadFilter, isFilter, isMeant } from './dead-filter.ts';
 
-export interface RedriveOptions {
-  /** Default: all that are dead when it begins. */
+/** Without IDs: all that the filter means; without one, all that are dead when it begins. */
+export interface RedriveOptions extends DeadFilter {
+  /** Excludes a filter. */
   ids?: readonly number[] | undefined;
   /** The queue in which they are ready then. Default: their own. */
   to?: string | undefined;
@@ -26,7 +28,8 @@ export interface Redriven {
 /** How it asks: for what is done to some messages, and for a page of the dead ones. */
 export interface RedriveSteps {
   redrive(fields: { ids: readonly number[]; to: string | undefined }): Promise<Answer>;
-  deadAfter(cursor: string | undefined, limit: number): Promise<MessagePage>;
+  /** `headers`: whether it tells those. */
+  deadAfter(cursor: string | undefined, limit: number, headers: boolean): Promise<MessagePage>;
 }
 
 interface Answer extends Redriven {
@@ -34,7 +37,11 @@ interface Answer extends Redriven {
   readonly dead: number;
 }
 
-export function checkRedrive({ ids, to, ratePerSecond }: RedriveOptions): void {
+export function checkRedrive(options: RedriveOptions): void {
+  const { ids, to, ratePerSecond } = options;
+  checkFilter(options);
+  if (ids !== undefined && isFilter(options))
+    throw badField('ids', 'and a filter exclude each other');
   for (const id of ids ?? []) checkInteger('ids', id, 1, Number.MAX_SAFE_INTEGER);
   if (to !== undefined) checkQueue(to);
   checkInteger('ratePerSecond', ratePerSecond, 1, 1_000_000);
@@ -43,37 +50,50 @@ export function checkRedrive({ ids, to, ratePerSecond }: RedriveOptions): void {
 export async function redrive(steps: RedriveSteps, options: RedriveOptions): Promise<Redriven> {
   const { ids, to, ratePerSecond } = options;
   const sliceMax = Math.min(limits.sliceMessagesMax, ratePerSecond ?? Number.POSITIVE_INFINITY);
-  const slices = ids === undefined ? eachDead(steps, sliceMax) : eachSlice(ids, sliceMax);
+  const slices = ids === undefined ? eachDead(steps, options, sliceMax) : eachSlice(ids, sliceMax);
   const done = { redriven: 0, refused: [] as Redriven['refused'][number][] };
-  let passed = 0;
   let before = 0;
   // Those that die meanwhile are not waited for.
   let all = Number.POSITIVE_INFINITY;
-  for await (const slice of slices) {
-    if (ratePerSecond !== undefined) await sleep((before / ratePerSecond) * 1000);
-    before = slice.length;
-    const answer = await steps.redrive({ ids: slice, to });
-    passed += slice.length;
-    done.redriven += answer.redriven;
-    if (ids !== undefined) done.refused.push(...answer.refused);
-    else if (passed === slice.length) all = answer.redriven + answer.dead;
+  for await (const { meant, passed } of slices) {
+    if (meant.length > 0) {
+      if (ratePerSecond !== undefined) await sleep((before / ratePerSecond) * 1000);
+      before = meant.length;
+      const answer = await steps.redrive({ ids: meant, to });
+      done.redriven += answer.redriven;
+      if (ids !== undefined) done.refused.push(...answer.refused);
+      else if (all === Number.POSITIVE_INFINITY) all = answer.redriven + answer.dead;
+    }
     if (passed >= all) break;
   }
   return done;
 }
 
-function* eachSlice(ids: readonly number[], sliceMax: number): Generator<readonly number[]> {
-  for (let from = 0; from < ids.length; from += sliceMax) yield ids.slice(from, from + sliceMax);
+/** The IDs to be redriven at once, and how many were looked at with them and before. */
+interface Slice {
+  readonly meant: readonly number[];
+  readonly passed: number;
+}
+
+function* eachSlice(ids: readonly number[], sliceMax: number): Generator<Slice> {
+  for (let from = 0; from < ids.length; from += sliceMax) {
+    yield { meant: ids.slice(from, from + sliceMax), passed: from };
+  }
 }
 
 /** Each dead one once: one that dies again while others wait is not met a second time. */
 async function* eachDead(
   steps: RedriveSteps,
+  filter: DeadFilter,
   sliceMax: number,
-): AsyncGenerator<readonly number[], void> {
+): AsyncGenerator<Slice, void> {
+  let passed = 0;
+  const wantsHeaders = filter.headers !== undefined;
   for (let cursor: string | undefined; ; ) {
-    const { messages, next } = await steps.deadAfter(cursor, sliceMax);
-    if (messages.length > 0) yield messages.map(({ id }) => id);
+    const { messages, next } = await steps.deadAfter(cursor, sliceMax, wantsHeaders);
+    passed += messages.length;
+    const meant = messages.filter((message) => isMeant(filter, message));
+    yield { meant: meant.map(({ id }) => id), passed };
     if (next === undefined) return;
     cursor = next;
   }

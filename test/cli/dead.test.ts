@@ -63,6 +63,40 @@ test(
 );
 
 test(
+  'those that are meant by reason, time and header',
+  temporary(async (dataDir) => {
+    const broker = await startBroker({ dataDir, port: 0 });
+    const { url } = broker;
+    await said('queues', 'create', 'orders', '--failures-max', '1', '--url', url);
+    const ids: string[] = [];
+    for (const [tenant, reason] of [
+      ['a', 'no address'],
+      ['b', 'no address'],
+      ['b', 'too large'],
+    ]) {
+      const header = `tenant=${tenant}`;
+      ids.push(await said('produce', 'orders', 'x', '--header', header, '--url', url));
+      const [, receipt] = (await said('receive', 'orders', '--url', url)).split('\t');
+      await said('nack', 'orders', receipt!, '--reason', reason!, '--url', url);
+    }
+    const redriven = async (...flags: string[]) => {
+      const { redriven } = JSON.parse(
+        await said('redrive', 'orders', ...flags, '--json', '--url', url),
+      );
+      return redriven;
+    };
+    assert.is(await redriven('--failed-before', '2020-01-01T00:00:00Z'), 0);
+    assert.is(await redriven('--reason', 'no address', '--header', 'tenant=b'), 1);
+    const line = JSON.parse(await said('receive', 'orders', '--ack', '--json', '--url', url));
+    assert.is(line.id, ids[1]);
+    assert.is(await redriven('--failed-from', '2020-01-01T00:00:00Z'), 2);
+    const both = await wonderq('redrive', 'orders', ids[0]!, '--reason', 'x', '--url', url);
+    assert.equal([both.code, both.stderr.includes('give message IDs, or say which')], [64, true]);
+    await broker.stop();
+  }),
+);
+
+test(
   'a queue can discard instead, and goes back to the default',
   temporary(async (dataDir) => {
     const broker = await startBroker({ dataDir, port: 0 });

@@ -84,7 +84,7 @@ test(
     assert.equal(confirmations[0], { id: a, durability: 'fsync', isDuplicate: true });
     assert.is(confirmations[3]!.id, confirmations[2]!.id);
     const info = await client.getQueue('orders');
-    assert.is(info.counters.duplicates, 4);
+    assert.is((info.counters as { duplicates: number }).duplicates, 4);
     await client.close();
     await broker.stop();
   }),

@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MessageInfo } from '../../src/client/browsing.ts';
-import { type RedriveOptions, redrive } from '../../src/client/redriving.ts';
+import { checkRedrive, type RedriveOptions, redrive } from '../../src/client/redriving.ts';
 
 const test = suite('redriving');
 
@@ -29,7 +29,7 @@ async function asked(dead: number, options: RedriveOptions, again: readonly numb
       },
       deadAfter: (cursor, limit) => {
         const ids = [...isDead].filter((id) => id > Number(cursor ?? 0)).slice(0, limit);
-        const messages = ids.map((id) => ({ id }) as MessageInfo);
+        const messages = ids.map(described);
         return Promise.resolve({
           messages,
           next: ids.length < limit ? undefined : `${ids.at(-1)}`,
@@ -39,6 +39,13 @@ async function asked(dead: number, options: RedriveOptions, again: readonly numb
     options,
   );
   return { result, requests, targets: [...targets], tookMs: performance.now() - startedMs };
+}
+
+/** Every second one was said to have no address; the even ones failed at 1,000 times their ID. */
+function described(id: number): MessageInfo {
+  const last = id % 2 === 0 ? { text: 'no address', atMs: id * 1000 } : {};
+  const failures = [{ reason: 'expired' }, { reason: 'nacked', ...last }];
+  return { id, failures, headers: { tenant: `${id % 3}`, kind: 'x' } } as unknown as MessageInfo;
 }
 
 const refusal = (id: number) => ({ id, code: 'NOT_DEAD' }) as const;
@@ -76,6 +83,42 @@ test('by ID, with those that could not be', async () => {
   const { result, requests } = await asked(1_001, { ids });
   assert.equal(result, { redriven: 1_001, refused: [{ id: 1_002, code: 'NOT_DEAD' }] });
   assert.equal(sizes(requests), [1_000, 2]);
+});
+
+test('those that a filter means', async () => {
+  const meant = async (options: RedriveOptions) => (await asked(6, options)).requests.flat();
+  assert.equal(await meant({ reason: 'no address' }), [2, 4, 6]);
+  assert.equal(await meant({ reason: 'nacked' }), [1, 3, 5]);
+  assert.equal(await meant({ failedFrom: 2000, failedBefore: new Date(6000) }), [2, 4]);
+  assert.equal(await meant({ failedBefore: 2000 }), [1, 3, 5]);
+  assert.equal(await meant({ headers: { tenant: '0', kind: 'x' } }), [3, 6]);
+  assert.equal(await meant({ reason: 'no address', headers: { tenant: '0' } }), [6]);
+  assert.equal(await meant({ headers: { kind: 'y' } }), []);
+});
+
+test('a filter that means few looks at all of them, and no longer', async () => {
+  const { result, requests } = await asked(2_500, { failedFrom: 2_400_000 });
+  assert.equal([result.redriven, sizes(requests)], [51, [51]]);
+  const slow = await asked(9, { reason: 'nacked', ratePerSecond: 1000 }, [1, 3, 5, 7, 9]);
+  assert.equal(slow.requests, [[1, 3, 5, 7, 9]]);
+});
+
+test('a filter that cannot be meant', () => {
+  const fieldOf = (options: object) => {
+    try {
+      checkRedrive(options);
+    } catch (error) {
+      return (error as { field?: string }).field;
+    }
+    return undefined;
+  };
+  assert.equal(
+    [{ reason: 7 }, { failedFrom: -1 }, { failedBefore: 'now' }, { headers: { a: 1 } }].map(
+      fieldOf,
+    ),
+    ['reason', 'failedFrom', 'failedBefore', 'headers'],
+  );
+  assert.equal([fieldOf({ ids: [1], reason: 'x' }), fieldOf({ ids: [1] })], ['ids', undefined]);
 });
 
 test('no more in a second than asked', async () => {
