@@ -50,6 +50,8 @@ export const limits = {
   failuresKeptMax: 16,
   failureTextBytesMax: 256,
   deduplicationIdBytesMax: 128,
+  /** Of the key of a message group. */
+  groupBytesMax: 128,
   deduplicationMsDefault: 5 * MINUTE_MS,
   deduplicationMsMax: 30 * DAY_MS,
   creditMax: 100_000,

@@ -33,6 +33,7 @@ const blank: MessageSnapshot = {
   dueMs: 0,
   expiresMs: 0,
   failures: [],
+  group: undefined,
 };
 
 /** Of a message that can no longer be read. */

@@ -140,8 +140,8 @@ function sliceFrom(core: Core, request: Request, first: number): MessageSlice {
     end = messages.offsets[next]! + messages.lengths[next]!;
     next += 1;
   }
-  const { offsets, lengths } = messages;
-  return { buffer, start, end, count: next - first, first, offsets, lengths };
+  const { offsets, lengths, groups } = messages;
+  return { buffer, start, end, count: next - first, first, offsets, lengths, groups };
 }
 
 function answerRun(

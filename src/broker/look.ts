@@ -6,6 +6,7 @@ import { WonderqError } from '../errors.ts';
 import { limits, settable } from '../limits.ts';
 import { type Browsed, browse, type Place } from '../queue/browse.ts';
 import type { MessageState } from '../queue/chunk.ts';
+import { toldState } from '../queue/grouping.ts';
 import type { Queue } from '../queue/queue.ts';
 import { type Arguments, badField, name, text, whole } from './arguments.ts';
 import type { Core } from './core.ts';
@@ -104,7 +105,7 @@ class PageLook implements Look {
   }
 
   private isWanted(queue: Queue): boolean {
-    const state = queue.foundChunk!.states[queue.foundIndex]!;
+    const state = toldState(queue, queue.foundChunk!, queue.foundIndex);
     return this.state === undefined || state === this.state;
   }
 

@@ -5,6 +5,7 @@
 import { limits } from '../limits.ts';
 import type { Walker } from '../protocol/walker.ts';
 import { IN_FLIGHT } from '../queue/chunk.ts';
+import { toldState } from '../queue/grouping.ts';
 import type { Queue } from '../queue/queue.ts';
 import { type MessageSnapshot, snapshotLocated } from '../queue/relocate.ts';
 import type { State } from '../queue/state.ts';
@@ -22,16 +23,17 @@ export interface BodyRange {
 export function describeLocated(state: State, queue: Queue): Described {
   const message = {} as MessageSnapshot;
   snapshotLocated(state, queue, message);
-  const { id, priority, producedMs, deliveryCount, failureCount, dueMs, expiresMs, failures } =
-    message;
+  const { id, priority, producedMs, deliveryCount, failureCount, dueMs, expiresMs } = message;
+  const { failures, group } = message;
   return {
     id,
-    state: messageStates[message.state],
+    state: messageStates[toldState(queue, queue.foundChunk!, queue.foundIndex)],
     priority,
     producedMs,
     bytes: message.length,
     deliveryCount,
     failureCount,
+    ...(group === undefined ? {} : { group }),
     ...(dueMs === 0 ? {} : { dueMs }),
     ...(expiresMs === 0 ? {} : { expiresMs }),
     ...(message.state === IN_FLIGHT ? holderOf(state, message.session) : {}),

@@ -30,7 +30,15 @@ const RETURNED_NAMES = [
   'session lost',
   'time to live over',
 ];
-export const messageStates = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
+export const messageStates = [
+  'gone',
+  'ready',
+  'in flight',
+  'delayed',
+  'unreadable',
+  'dead',
+  'held',
+];
 const kindNames = new Map<number, string>(
   Object.entries(RECORD).map(([name, kind]) => [kind, name]),
 );

@@ -2,9 +2,8 @@
  * The records of the log back to facts, the one place that knows how to read them. What becomes of
  * a fact is its receiver's: replay changes the state, `dump` prints it.
  */
-import { MalformedRecordError, UnknownRecordError, WonderqError } from '../errors.ts';
+import { MalformedRecordError, UnknownRecordError } from '../errors.ts';
 import { settingOfCode, settingRows } from '../protocol/queue-settings.ts';
-import { Walker } from '../protocol/walker.ts';
 import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answers.ts';
 import type { MessageState } from '../queue/chunk.ts';
 import type { Entries } from '../queue/deduplication.ts';
@@ -21,6 +20,7 @@ import type {
 import type { QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { QueueFact } from '../queue/replay.ts';
+import { MessageFinder } from './message-finder.ts';
 import {
   FIRST_DURABILITIES,
   FIRST_WHEN_FAILED,
@@ -75,13 +75,10 @@ export class RecordParser {
   /** Reused for the IDs of every record. */
   private readonly ids: IdList;
   private readonly reader = new VarintReader();
-  private readonly walker = new Walker();
+  private readonly finder = new MessageFinder();
   private version = 0;
   private start = 0;
   private position = 0;
-  /** Reused for the messages of every record. */
-  private offsets = new Uint32Array(1024);
-  private lengths = new Uint32Array(1024);
 
   /** What each kind does, by its number. */
   private readonly actions: Readonly<Record<number, () => void>> = {
@@ -175,27 +172,9 @@ export class RecordParser {
     const dueMs = reader.next();
     const expiresMs = this.version === 1 ? 0 : reader.next();
     const count = reader.count();
-    const messages = this.findMessages(count);
+    const messages = this.finder.find(reader, count);
     const position = this.position + (messages.start - this.start);
     this.facts.produced(queue, priority, firstId, nowMs, dueMs, expiresMs, messages, position);
-  }
-
-  /** Finds the messages of a slice again, as they lay in the frame. */
-  private findMessages(count: number) {
-    const { reader, walker } = this;
-    if (count > this.offsets.length) {
-      this.offsets = new Uint32Array(count);
-      this.lengths = new Uint32Array(count);
-    }
-    walker.reset(reader.buffer, reader.at, reader.end);
-    for (let index = 0; index < count; index += 1) {
-      const { at } = walker;
-      passMessage(walker);
-      this.offsets[index] = at;
-      this.lengths[index] = walker.at - at;
-    }
-    const { buffer, at: start, end } = reader;
-    return { buffer, start, end, count, first: 0, offsets: this.offsets, lengths: this.lengths };
   }
 
   private deduplicated(): void {
@@ -337,9 +316,9 @@ export class RecordParser {
     const expiresMs = this.version === 1 ? 0 : reader.next();
     const failures = this.version === 1 ? [] : this.failures();
     const length = reader.end - reader.at;
-    if (length > 0) this.findMessages(1);
+    const group = length > 0 ? this.finder.find(reader, 1).groups?.[0] : undefined;
     const counts = { deliveryCount, failureCount, session, token, dueMs, expiresMs, failures };
-    const copy = { id, priority, producedMs, length, state, ...counts };
+    const copy = { id, priority, producedMs, length, state, ...counts, group };
     const position = this.position + (reader.at - this.start);
     this.facts.copied(queue, copy, position, reader.buffer, reader.at);
   }
@@ -373,15 +352,6 @@ export class RecordParser {
       refused.push({ index, code: this.reader.code(REFUSED_CODES) });
     }
     return refused;
-  }
-}
-
-function passMessage(walker: Walker): void {
-  try {
-    walker.pass(0);
-  } catch (error) {
-    // What the walker says of a frame is said of the record that holds the message.
-    throw error instanceof WonderqError ? new MalformedRecordError() : error;
   }
 }
 

@@ -12,7 +12,8 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
   const oldestMs = queue.oldestProducedMs();
   return {
     name: queue.name,
-    ready: queue.ready,
+    ready: queue.available,
+    held: queue.behind,
     inFlight: queue.inFlight,
     delayed: queue.delayed,
     unreadable: queue.unreadable,

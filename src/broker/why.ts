@@ -110,6 +110,10 @@ function textOfReady(reason: ReadyReason, of: string): string {
       const are = messages === 1 ? 'message is' : 'messages are';
       return `${isMore ? 'at least ' : ''}${messages} ${are} before it, by priority or ID`;
     }
+    case 'GROUP_HELD':
+      return `message ${reason.by} of its group is before it, and not settled`;
+    case 'OTHER_GROUPS_FIRST':
+      return `so many other groups have their turn first: ${reason.groups}`;
     case 'BODY_BEING_READ':
       return `the next body of queue ${of} is being read from the disk`;
     case 'NOBODY_WAITS':
@@ -129,8 +133,9 @@ function textOfReady(reason: ReadyReason, of: string): string {
 }
 
 function countsOf(counts: Extract<Reason, { code: 'NONE_READY' }>): string {
-  const { inFlight, delayed, dead, unreadable } = counts;
+  const { held, inFlight, delayed, dead, unreadable } = counts;
   const named = [
+    [held, 'held by their groups'],
     [inFlight, 'in flight'],
     [delayed, 'delayed'],
     [dead, 'dead'],

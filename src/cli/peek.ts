@@ -17,7 +17,7 @@ const maxDefault = 10;
 const lineBytes = 48;
 /** Messages asked for at a time. */
 const pageMax = 100;
-const states = ['ready', 'in flight', 'delayed', 'dead', 'unreadable'] as const;
+const states = ['ready', 'held', 'in flight', 'delayed', 'dead', 'unreadable'] as const;
 
 interface Flags extends BrokerFlags {
   readonly state?: string;
@@ -31,7 +31,7 @@ export function addPeek(program: Command): void {
     .description('show messages without taking them: the first ones, or these')
     .argument('<queue>')
     .argument('[id...]')
-    .option('--state <state>', 'only ready, in-flight, delayed, dead or unreadable ones')
+    .option('--state <state>', 'only ready, held, in-flight, delayed, dead or unreadable ones')
     .option('--max <n>', `how many at most (default: ${maxDefault})`)
     .option('--bytes <n>', 'how much of each body (default: a line of it; with --json: all)')
     .option('--json', 'an object a line')

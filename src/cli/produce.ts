@@ -34,6 +34,7 @@ interface Flags extends BrokerFlags {
   readonly contentType?: string;
   readonly header?: string[];
   readonly deduplicationId?: string;
+  readonly group?: string;
   readonly json?: boolean;
 }
 
@@ -54,6 +55,7 @@ export function addProduce(program: Command): void {
     )
     .option('--content-type <type>', 'what the bodies are')
     .option('--header <name=value...>', 'headers of each message')
+    .option('--group <key>', 'messages of one group are delivered one after the other')
     .option('--deduplication-id <id>', 'of one message: not produced while the queue knows it')
     .option('--json', 'an object a line')
     .action(produce);
@@ -123,6 +125,7 @@ function optionsOf(flags: Flags, durability: Durability | undefined): ProduceOpt
     durability: durability === 'write' ? 'write' : undefined,
     contentType: flags.contentType,
     deduplicationId: flags.deduplicationId,
+    group: flags.group,
     headers: flags.header === undefined ? undefined : headersOf(flags.header),
   };
 }

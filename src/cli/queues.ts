@@ -105,14 +105,25 @@ function whatOf(flags: Flags): PauseWhat {
   throw new UsageError(`--what must be produce, receive or both, not "${what}"`);
 }
 
-/** Also of `stats`. A column for messages whose bytes rotted is there where there are any. */
+/** Also of `stats`. Columns for what is rare are there where there is any. */
 export function queueTable(queues: readonly QueueInfo[]): string {
   const hasRot = queues.some((queue) => Number(queue.unreadable) > 0);
   const rotten = (cell: string | number) => (hasRot ? [cell] : []);
-  const heads = ['READY', 'IN FLIGHT', 'DELAYED', 'DEAD', ...rotten('UNREADABLE'), 'OLDEST'];
+  const hasGroups = queues.some((queue) => Number(queue.held) > 0);
+  const held = (cell: string | number) => (hasGroups ? [cell] : []);
+  const heads = [
+    'READY',
+    ...held('HELD'),
+    'IN FLIGHT',
+    'DELAYED',
+    'DEAD',
+    ...rotten('UNREADABLE'),
+    'OLDEST',
+  ];
   const rows = queues.map((queue) => [
     queue.name,
     Number(queue.ready),
+    ...held(Number(queue.held)),
     Number(queue.inFlight),
     Number(queue.delayed),
     Number(queue.dead),

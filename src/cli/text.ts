@@ -47,6 +47,7 @@ export function describeDelivery(delivery: Delivery): Record<string, unknown> {
     failureCount: delivery.failureCount,
     producedMs: delivery.producedMs,
     priority: delivery.priority,
+    ...(delivery.group === undefined ? {} : { group: delivery.group }),
     visibilityMs: delivery.visibilityMs,
   };
 }

@@ -4,9 +4,16 @@
 import { limits, settable } from '../limits.ts';
 import { badField, checkInteger } from './checks.ts';
 
-export type MessageStateName = 'ready' | 'in flight' | 'delayed' | 'dead' | 'unreadable';
+export type MessageStateName = 'ready' | 'held' | 'in flight' | 'delayed' | 'dead' | 'unreadable';
 
-const STATE_NAMES: readonly string[] = ['ready', 'in flight', 'delayed', 'dead', 'unreadable'];
+const STATE_NAMES: readonly string[] = [
+  'ready',
+  'held',
+  'in flight',
+  'delayed',
+  'dead',
+  'unreadable',
+];
 const [, BODY_BYTES_MOST] = settable.bodyBytesMax;
 
 /** How a delivery ended without an ack. */
@@ -25,6 +32,8 @@ export interface MessageInfo {
   readonly id: number;
   readonly state: MessageStateName;
   readonly priority: number;
+  /** The key of its group. */
+  readonly group?: string;
   /** Broker time, as all times. */
   readonly producedMs: number;
   /** Of the message as it is encoded; 0 where they can no longer be read. */

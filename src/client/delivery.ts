@@ -25,6 +25,8 @@ export class Delivery {
   /** Broker time when it was produced. */
   readonly producedMs: number;
   readonly priority: number;
+  /** The key of its group. */
+  readonly group: string | undefined;
   /** Bytes of the message as it is encoded: what it takes of a credit by bytes. */
   readonly messageBytes: number;
   /** How long it may be held without an ack or extend. */
@@ -43,6 +45,7 @@ export class Delivery {
     this.failureCount = deliveries.failureCounts[index]!;
     this.producedMs = deliveries.producedMs[index]!;
     this.priority = deliveries.priorities[index]!;
+    this.group = deliveries.group(index);
     this.messageBytes = deliveries.messageBytes[index]!;
     this.visibilityMs = reply.visibilityMs;
   }

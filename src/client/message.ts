@@ -21,6 +21,11 @@ export interface MessageOptions {
    * the first.
    */
   deduplicationId?: string | undefined;
+  /**
+   * At most 128 bytes: messages with the same one are delivered one after the other, in the order
+   * of their IDs.
+   */
+  group?: string | undefined;
 }
 
 /** A body with a content type or headers of its own, for `produceMany`. */
@@ -29,12 +34,14 @@ export class Message {
   readonly contentType: string | null | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
   readonly deduplicationId: string | undefined;
+  readonly group: string | undefined;
 
   constructor(body: Body, options: MessageOptions = {}) {
     this.body = body;
     this.contentType = options.contentType;
     this.headers = options.headers;
     this.deduplicationId = options.deduplicationId;
+    this.group = options.group;
   }
 }
 
@@ -57,15 +64,21 @@ export function toOutgoing(
   }
   if (contentType !== null) checkText('contentType', contentType, limits.contentTypeBytesMax);
   if (headers !== undefined) checkHeaders(headers);
-  const { deduplicationId } = own;
-  checkText('deduplicationId', deduplicationId, limits.deduplicationIdBytesMax);
-  if (deduplicationId === '') throw badField('deduplicationId', 'must not be empty');
+  const { deduplicationId, group } = own;
+  checkKey('deduplicationId', deduplicationId, limits.deduplicationIdBytesMax);
+  checkKey('group', group, limits.groupBytesMax);
   return {
     body,
     contentType: contentType === undefined ? typeOf(source) : (contentType ?? undefined),
     headers,
     deduplicationId,
+    group,
   };
+}
+
+function checkKey(field: string, key: string | undefined, bytesMax: number): void {
+  checkText(field, key, bytesMax);
+  if (key === '') throw badField(field, 'must not be empty');
 }
 
 function typeOf(body: Body): string | undefined {

@@ -147,8 +147,9 @@ function duplicatesOf(indices: number[] | undefined, count: number): Uint8Array 
 
 /** What a message takes in its frame, at most. */
 function messageBytes(message: OutgoingMessage): number {
-  const { body, contentType, headers, deduplicationId } = message;
-  const texts = (contentType?.length ?? 0) + (deduplicationId?.length ?? 0);
+  const { body, contentType, headers, deduplicationId, group } = message;
+  const keys = (deduplicationId?.length ?? 0) + (group?.length ?? 0);
+  const texts = (contentType?.length ?? 0) + keys;
   let bytes = body.length + MESSAGE_OVERHEAD_BYTES + texts * 3;
   for (const [key, value] of Object.entries(headers ?? {})) {
     bytes += (key.length + value.length) * 3 + 10;

@@ -3,7 +3,8 @@
  * as a batch of its own.
  */
 import { DURABILITY } from '../protocol/operations.ts';
-import { checkQueue } from './checks.ts';
+import type { OutgoingMessage } from '../protocol/requests.ts';
+import { badField, checkQueue } from './checks.ts';
 import type { Connection } from './connection.ts';
 import { type Body, type Message, toOutgoing } from './message.ts';
 import {
@@ -55,6 +56,7 @@ export class Producing {
     const manner = this.#manner(queue, options);
     const messages = bodies.map((body) => toOutgoing(body, options, limits.bodyBytesMax));
     if (messages.length === 0) return [];
+    for (const message of messages) checkGroup(manner, message);
     checkShared(options, bodies.length);
     checkBatch(messages, limits);
     return await new Promise((resolve, reject) => {
@@ -72,6 +74,7 @@ export class Producing {
     const connection = this.#connection;
     const manner = this.#manner(queue, options);
     const message = toOutgoing(body, options, connection.greeting.limits.bodyBytesMax);
+    checkGroup(manner, message);
     connection.gathering.produce(manner, message, confirmed, reject);
   }
 
@@ -89,4 +92,9 @@ export class Producing {
       weakest: isLowered ? DURABILITY.write : this.#weakest,
     };
   }
+}
+
+function checkGroup({ priority }: ProduceManner, { group }: OutgoingMessage): void {
+  if (group !== undefined && priority > 0)
+    throw badField('priority', 'and group exclude each other');
 }

@@ -28,31 +28,32 @@ export function parseMessages(
   for (let index = 0; index < count; index += 1) {
     const offset = walker.at;
     offsets[index] = offset;
-    parseMessage(walker, bodyBytesMax);
+    const group = parseMessage(walker, bodyBytesMax);
+    if (group !== undefined) messages.noteGroup(index, group);
     lengths[index] = walker.at - offset;
   }
   messages.count = count;
   messages.end = walker.at;
 }
 
-/** Passes `[body, content type, headers]`. */
-function parseMessage(walker: Walker, bodyBytesMax: number): void {
+/** Passes `[body, content type, headers, group]`. Returns the group's key. */
+function parseMessage(walker: Walker, bodyBytesMax: number): string | undefined {
   const { buffer, at, end } = walker;
   const bodyAt = at + SHORT_PREFIX_BYTES;
   if (bodyAt <= end && buffer[at] === ARRAY_OF_1 && buffer[at + 1] === BIN_8) {
     const length = buffer[at + 2]!;
     if (bodyAt + length <= end && length <= bodyBytesMax) {
       walker.at = bodyAt + length;
-      return;
+      return undefined;
     }
   }
-  parseAnyMessage(walker, bodyBytesMax);
+  return parseAnyMessage(walker, bodyBytesMax);
 }
 
-function parseAnyMessage(walker: Walker, bodyBytesMax: number): void {
+function parseAnyMessage(walker: Walker, bodyBytesMax: number): string | undefined {
   const parts = walker.arrayHeader('messages');
   if (parts === 0) throw badField('body', 'is missing');
-  if (parts > 3) throw badField('messages', 'must hold messages of 1 to 3 elements');
+  if (parts > 4) throw badField('messages', 'must hold messages of 1 to 4 elements');
   const length = walker.bin('body');
   if (length > bodyBytesMax) {
     throw new WonderqError('BODY_TOO_LARGE', `a body may have ${bodyBytesMax} bytes`, {
@@ -61,6 +62,13 @@ function parseAnyMessage(walker: Walker, bodyBytesMax: number): void {
   }
   if (parts > 1 && !walker.nil()) walker.text('contentType', limits.contentTypeBytesMax);
   if (parts > 2 && !walker.nil()) parseHeaders(walker);
+  return parts > 3 && !walker.nil() ? parseGroup(walker) : undefined;
+}
+
+function parseGroup(walker: Walker): string {
+  const key = walker.string('group', limits.groupBytesMax);
+  if (key === '') throw badField('group', 'must not be empty');
+  return key;
 }
 
 function parseHeaders(walker: Walker): void {

@@ -145,6 +145,7 @@ function parseMessage(walker: Walker, deliveries: DeliveriesScratch, index: numb
   deliveries.bodyEnds[index] = walker.at;
   deliveries.contentTypeStarts[index] = 0;
   deliveries.headerStarts[index] = 0;
+  deliveries.groupStarts[index] = 0;
   if (parts > 1 && !walker.nil()) {
     deliveries.contentTypeStarts[index] = walker.at;
     walker.text('contentType', limits.contentTypeBytesMax);
@@ -153,7 +154,11 @@ function parseMessage(walker: Walker, deliveries: DeliveriesScratch, index: numb
     deliveries.headerStarts[index] = walker.at;
     passHeaders(walker);
   }
-  for (let left = parts - 3; left > 0; left -= 1) walker.pass(4);
+  if (parts > 3 && !walker.nil()) {
+    deliveries.groupStarts[index] = walker.at;
+    walker.text('group', limits.groupBytesMax);
+  }
+  for (let left = parts - 4; left > 0; left -= 1) walker.pass(4);
 }
 
 function passHeaders(walker: Walker): void {

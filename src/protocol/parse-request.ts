@@ -108,6 +108,9 @@ function parseProduce(walker: Walker, request: Request): void {
   request.priority = givenUint(walker, 'priority', limits.priorityMax);
   walker.due('messages');
   parseMessages(walker, request.messages, request.bodyBytesMax, request.batchMessagesMax);
+  if (request.messages.groups !== undefined && request.priority > 0) {
+    throw badField('priority', 'and groups exclude each other');
+  }
   request.notBeforeMs = givenUint(walker, 'notBeforeMs', ANY);
   if (request.notBeforeMs > 0 && request.delayMs > 0) {
     throw badField('notBeforeMs', 'and delayMs exclude each other');

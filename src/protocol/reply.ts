@@ -24,9 +24,10 @@ export class DeliveriesScratch {
   messageBytes: Uint32Array = new Uint32Array(CAPACITY_MIN);
   bodyStarts: Uint32Array = new Uint32Array(CAPACITY_MIN);
   bodyEnds: Uint32Array = new Uint32Array(CAPACITY_MIN);
-  /** Where content type and headers lie, checked already; 0: there is none. */
+  /** Where content type, headers and group lie, checked already; 0: there is none. */
   contentTypeStarts: Uint32Array = new Uint32Array(CAPACITY_MIN);
   headerStarts: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  groupStarts: Uint32Array = new Uint32Array(CAPACITY_MIN);
   /** The frame's bytes. */
   buffer: Buffer = EMPTY;
 
@@ -47,6 +48,7 @@ export class DeliveriesScratch {
     this.bodyEnds = new Uint32Array(capacity);
     this.contentTypeStarts = new Uint32Array(capacity);
     this.headerStarts = new Uint32Array(capacity);
+    this.groupStarts = new Uint32Array(capacity);
   }
 
   /** A copy of the body: it does not keep the frame's bytes alive. */
@@ -59,6 +61,11 @@ export class DeliveriesScratch {
     return start === 0
       ? undefined
       : this.#walkerAt(start).string('contentType', this.buffer.length);
+  }
+
+  group(index: number): string | undefined {
+    const start = this.groupStarts[index]!;
+    return start === 0 ? undefined : this.#walkerAt(start).string('group', this.buffer.length);
   }
 
   /** An object without a prototype, since the keys are another program's. */

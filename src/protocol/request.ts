@@ -105,6 +105,7 @@ export class Request {
     this.notBeforeMs = 0;
     this.timeToLiveMs = 0;
     this.messages.count = 0;
+    this.messages.groups = undefined;
     if (this.deduplicationIds.length > 0) this.deduplicationIds.length = 0;
     this.receipts.count = 0;
     this.groups.count = 0;

@@ -21,6 +21,8 @@ export interface OutgoingMessage {
   body: Uint8Array;
   contentType?: string | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
+  /** The key of its group. */
+  group?: string | undefined;
   /** Not in the message itself. */
   deduplicationId?: string | undefined;
 }
@@ -235,12 +237,24 @@ export function writeAdminister(writer: ByteWriter, id: number, fields: Administ
 
 /** One message as it stands in a produce, in the log and in a delivery. */
 export function writeMessage(writer: ByteWriter, message: OutgoingMessage): void {
-  const { body, contentType, headers } = message;
-  const parts = headers !== undefined ? 3 : contentType !== undefined ? 2 : 1;
+  const { body, contentType, headers, group } = message;
+  const plain = headers !== undefined ? 3 : contentType !== undefined ? 2 : 1;
+  const parts = group !== undefined ? 4 : plain;
   writer.arrayHeader(parts);
   writer.binary(body);
   if (parts > 1) writer.stringOrNil(contentType);
-  if (headers === undefined) return;
+  if (parts > 2) writeHeaders(writer, headers);
+  if (parts > 3) writer.stringOrNil(group);
+}
+
+function writeHeaders(
+  writer: ByteWriter,
+  headers: Readonly<Record<string, string>> | undefined,
+): void {
+  if (headers === undefined) {
+    writer.nil();
+    return;
+  }
   const entries = Object.entries(headers);
   writer.mapHeader(entries.length);
   for (const [key, value] of entries) {

@@ -15,6 +15,13 @@ export class MessagesScratch {
   /** Of each message: its first byte in the buffer, and its bytes in all. */
   offsets: Uint32Array = new Uint32Array(CAPACITY_MIN);
   lengths: Uint32Array = new Uint32Array(CAPACITY_MIN);
+  /** The keys of their groups; undefined: none has one. */
+  groups: (string | undefined)[] | undefined = undefined;
+
+  noteGroup(index: number, key: string): void {
+    this.groups ??= [];
+    this.groups[index] = key;
+  }
 
   /** Makes room for `count` messages; what was there is lost. */
   reserve(count: number): void {

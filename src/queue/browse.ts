@@ -4,6 +4,7 @@
  */
 import { limits } from '../limits.ts';
 import { type Chunk, DEAD, GONE, type MessageState, READY } from './chunk.ts';
+import { toldState } from './grouping.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
 
@@ -29,7 +30,7 @@ export function browse(
   state: MessageState | undefined,
   most: number,
 ): Browsed {
-  const walk = new Walk(state, most);
+  const walk = new Walk(queue, state, most);
   for (const lane of queue.lanes) {
     if (after !== undefined && lane.priority > after.priority) continue;
     const from = lane.priority === after?.priority ? after.id + 1 : 0;
@@ -42,11 +43,13 @@ class Walk {
   readonly places: Place[] = [];
   /** What was passed last. */
   last: Place | undefined;
+  private readonly queue: Queue;
   private readonly state: MessageState | undefined;
   private readonly most: number;
   private looks = 0;
 
-  constructor(state: MessageState | undefined, most: number) {
+  constructor(queue: Queue, state: MessageState | undefined, most: number) {
+    this.queue = queue;
     this.state = state;
     this.most = most;
   }
@@ -68,11 +71,14 @@ class Walk {
       if (this.isFull) return false;
       this.looks += 1;
       this.last = { priority, id: chunk.idAt(index) };
-      const state = chunk.states[index];
-      if (state === GONE || (this.state !== undefined && state !== this.state)) continue;
+      if (chunk.states[index] === GONE || !this.isWanted(chunk, index)) continue;
       this.places.push(this.last);
     }
     return true;
+  }
+
+  private isWanted(chunk: Chunk, index: number): boolean {
+    return this.state === undefined || toldState(this.queue, chunk, index) === this.state;
   }
 
   /** A chunk without any such message is passed at once. */
@@ -84,7 +90,7 @@ class Walk {
   }
 
   private mayHold(chunk: Chunk): boolean {
-    if (this.state === READY) return chunk.ready > 0;
+    if (this.state === READY && chunk.groups === undefined) return chunk.ready > 0;
     return this.state === DEAD ? chunk.dead > 0 : chunk.live > 0;
   }
 

@@ -7,7 +7,8 @@ import assert from 'node:assert';
 
 /**
  * What a message is doing. `GONE`: settled, its place not yet reused. `UNREADABLE`: its bytes
- * rotted; it is only counted. `DEAD`: it failed too often, and waits to be redriven.
+ * rotted; it is only counted. `DEAD`: it failed too often, and waits to be redriven. `HELD`: it is
+ * ready, and waits for its group's turn.
  */
 export const GONE = 0;
 export const READY = 1;
@@ -15,13 +16,15 @@ export const IN_FLIGHT = 2;
 export const DELAYED = 3;
 export const UNREADABLE = 4;
 export const DEAD = 5;
+export const HELD = 6;
 export type MessageState =
   | typeof GONE
   | typeof READY
   | typeof IN_FLIGHT
   | typeof DELAYED
   | typeof UNREADABLE
-  | typeof DEAD;
+  | typeof DEAD
+  | typeof HELD;
 
 const capacityMin = 16;
 const capacityMax = 1024;
@@ -49,6 +52,8 @@ export class Chunk {
   /** The row in `Leases`, 0 for a message that was never delivered nor delayed. */
   rows = new Uint32Array(capacityMin);
   states = new Uint8Array(capacityMin);
+  /** The number of its group, 0 for none; undefined: nobody here has one. */
+  groups: Uint32Array | undefined;
 
   constructor(baseId: number, baseMs: number) {
     this.baseId = baseId;
@@ -102,6 +107,7 @@ export class Chunk {
     this.lengths[index] = length;
     this.rows[index] = 0;
     this.states[index] = READY;
+    if (this.groups !== undefined) this.groups[index] = 0;
     this.count += 1;
     this.live += 1;
     this.ready += 1;
@@ -121,10 +127,16 @@ export class Chunk {
     this.lengths[index] = length;
     this.rows[index] = 0;
     this.states[index] = READY;
+    if (this.groups !== undefined) this.groups[index] = 0;
     this.live += 1;
     this.ready += 1;
     if (index < this.readyFrom) this.readyFrom = index;
     if (position < this.positionMin) this.positionMin = position;
+  }
+
+  setGroup(index: number, number: number): void {
+    this.groups ??= new Uint32Array(this.states.length);
+    this.groups[index] = number;
   }
 
   idAt(index: number): number {
@@ -207,6 +219,8 @@ export class Chunk {
       const id = from.idAt(at);
       const target = this.push(id, from.producedMsAt(at), from.positions[at]!, from.lengths[at]!);
       this.rows[target] = from.rows[at]!;
+      const group = from.groups?.[at] ?? 0;
+      if (group !== 0) this.setGroup(target, group);
       if (state !== READY) this.setState(target, state as MessageState);
     }
   }
@@ -230,6 +244,7 @@ export class Chunk {
     for (const column of [...columns, this.states]) {
       column.copyWithin(index + 1, index, this.count);
     }
+    this.groups?.copyWithin(index + 1, index, this.count);
   }
 
   private resize(capacity: number): void {
@@ -240,6 +255,7 @@ export class Chunk {
     this.lengths = grown(this.lengths, new Uint32Array(length));
     this.rows = grown(this.rows, new Uint32Array(length));
     this.states = grown(this.states, new Uint8Array(length));
+    if (this.groups !== undefined) this.groups = grown(this.groups, new Uint32Array(length));
   }
 }
 

@@ -54,7 +54,7 @@ export function joinLine(state: State, taker: Taker): void {
   if (!taker.hasCredit) return;
   state.takers.joinLine(taker);
   for (const queue of taker.queues) {
-    if (queue.ready > 0) state.changed.add(queue);
+    if (queue.available > 0) state.changed.add(queue);
   }
 }
 
@@ -74,7 +74,7 @@ function serveLine(state: State, queue: Queue, room: number, nowMs: number): num
     if (taker === undefined) break;
     if (turnsLeft === 0) {
       turnsLeft = queue.line.size;
-      share = Math.ceil(queue.ready / turnsLeft);
+      share = Math.ceil(queue.available / turnsLeft);
     }
     turnsLeft -= 1;
     const count = serve(state, taker, share, nowMs);
@@ -85,7 +85,7 @@ function serveLine(state: State, queue: Queue, room: number, nowMs: number): num
 }
 
 function canServe(queue: Queue): boolean {
-  return queue.ready > 0 && queue.line.size > 0 && queue.mayReceive && !queue.isFetching;
+  return queue.available > 0 && queue.line.size > 0 && queue.mayReceive && !queue.isFetching;
 }
 
 /**
@@ -125,10 +125,10 @@ function collect(state: State, queue: Queue, taker: Taker, share: number, nowMs:
   batch.firstToken = state.nextToken;
   batch.visibilityMs = visibilityMsOf(state, queue, taker);
   const most = Math.min(share, taker.messages, limits.turnMessagesMax);
-  while (batch.count < most && queue.ready > 0) {
-    const lane = queue.firstReadyLane();
-    const chunk = lane.firstReadyChunk();
-    const index = chunk.firstReady();
+  while (batch.count < most && queue.available > 0) {
+    queue.locateNext();
+    const chunk = queue.foundChunk!;
+    const index = queue.foundIndex;
     if (isOverdue(state, chunk.rows[index]!, nowMs)) break;
     if (!fits(batch, taker, chunk.lengths[index]!)) break;
     if (!state.bodies.inMemory(chunk.positions[index]!, chunk.lengths[index]!)) {
@@ -138,6 +138,7 @@ function collect(state: State, queue: Queue, taker: Taker, share: number, nowMs:
     const token = state.nextToken;
     state.nextToken += 1;
     const dueMs = nowMs + batch.visibilityMs;
+    const lane = queue.foundLane!;
     const row = lease(state, queue, lane, chunk, index, taker.session, token, dueMs);
     note(state, batch, chunk, index, row);
   }

@@ -3,7 +3,9 @@
  * is about state that no single rule sees whole.
  */
 import assert from 'node:assert';
-import { type Chunk, DEAD, DELAYED, GONE, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { type Chunk, DEAD, DELAYED, GONE, HELD, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { groupOf } from './grouping.ts';
+import type { Group } from './groups.ts';
 import { DIED_EXPIRED } from './journal.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
@@ -34,7 +36,7 @@ export function checkInvariants(state: State): void {
 
 function checkQueue(state: State, queue: Queue): number {
   let rows = 0;
-  const counts = [0, 0, 0, 0, 0, 0];
+  const counts = [0, 0, 0, 0, 0, 0, 0];
   let bytes = 0;
   for (const [at, lane] of queue.lanes.entries()) {
     assert(at === 0 || queue.lanes[at - 1]!.priority > lane.priority, 'priorities of lanes fall');
@@ -59,7 +61,48 @@ function checkQueue(state: State, queue: Queue): number {
     queue.unreadable === counts[UNREADABLE] && queue.dead === counts[DEAD],
     'unreadable, dead',
   );
+  assert(queue.held === counts[HELD], 'held by their groups');
+  checkGroups(queue);
   return rows;
+}
+
+function checkGroups(queue: Queue): void {
+  const found = new Map<Group, number[]>();
+  const out = new Set<Group>();
+  let members = 0;
+  for (const chunk of queue.lanes.flatMap(({ chunks }) => chunks)) {
+    for (let index = 0; index < chunk.count; index += 1) {
+      const status = chunk.states[index];
+      const group = status === GONE ? undefined : groupOf(queue, chunk, index);
+      assert(group !== undefined || status !== HELD, 'only its group can hold a message');
+      if (group === undefined) continue;
+      assert(status !== READY, 'a message of a group is not ready outside of its turn');
+      members += 1;
+      if (status === IN_FLIGHT) {
+        assert(group.out === chunk.idAt(index), 'of a group one is out at a time');
+        out.add(group);
+      }
+      const isWaiting = status !== DEAD && status !== UNREADABLE;
+      found.set(group, (found.get(group) ?? []).concat(isWaiting ? chunk.idAt(index) : []));
+    }
+  }
+  let turns = 0;
+  for (const group of queue.groups?.all() ?? []) {
+    const ids = found.get(group);
+    assert(ids !== undefined && members > 0, 'a group has members');
+    assert(group.waiting === ids.length && group.head === (ids[0] ?? 0), 'a group knows its head');
+    assert(out.has(group) === group.out > 0, 'a group knows which one is out');
+    const isFree = group.out === 0 && group.head !== 0;
+    const isNext = isFree && queue.locate(group.head) && isHeldFound(queue);
+    assert(isNext === group.turn > 0, 'whose head waits for nothing else has a turn');
+    if (isNext) turns += 1;
+  }
+  assert(found.size === (queue.groups?.size ?? 0), 'no group is unknown');
+  assert(turns === (queue.groups?.turns.size ?? 0), 'turns are counted');
+}
+
+function isHeldFound({ foundChunk, foundIndex }: Queue): boolean {
+  return foundChunk!.states[foundIndex] === HELD;
 }
 
 function checkLane(lane: Lane): void {
@@ -92,7 +135,8 @@ function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   const { leases } = state;
   const status = chunk.states[index];
   const row = chunk.rows[index]!;
-  const isAtRest = status === READY || status === UNREADABLE || status === DEAD;
+  const isReady = status === READY || status === HELD;
+  const isAtRest = isReady || status === UNREADABLE || status === DEAD;
   assert(row !== 0 || (isAtRest && status !== DEAD), 'whatever is more than ready has a row');
   assert(
     chunk.lengths[index]! > 0 || status === UNREADABLE || status === IN_FLIGHT,
@@ -107,7 +151,7 @@ function checkMessage(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   );
   assert(leases.deadlines.has(row) === !isAtRest, 'whatever is more than ready has a deadline');
   assert(
-    !leases.expiries.has(row) || status === READY || !isAtRest,
+    !leases.expiries.has(row) || isReady || !isAtRest,
     'only what may be delivered has a time to live',
   );
   assert(

@@ -68,6 +68,8 @@ export interface MessageSlice {
   readonly first: number;
   readonly offsets: Uint32Array;
   readonly lengths: Uint32Array;
+  /** The keys of their groups, likewise from `first` on; undefined: none has one. */
+  readonly groups: readonly (string | undefined)[] | undefined;
 }
 
 /** Facts, in the order in which they happened. Each is one record. */
@@ -91,9 +93,9 @@ export interface Journal {
     expiresMs: number,
     messages: MessageSlice,
   ): number;
-  /** Tokens count up from `firstToken` in the order of the IDs. Session 0: detached. */
   /** Deduplication IDs of messages that were produced. Returns where the record stands. */
   deduplicated(queue: Queue, entries: Entries): number;
+  /** Tokens count up from `firstToken` in the order of the IDs. Session 0: detached. */
   delivered(queue: Queue, session: number, firstToken: number, dueMs: number, ids: IdList): void;
   settled(queue: Queue, reason: SettledReason, ids: IdList): void;
   returned(queue: Queue, how: Return, ids: IdList): void;

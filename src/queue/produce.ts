@@ -2,6 +2,7 @@
  * Produce: new messages enter a queue, which comes into being with the first one.
  */
 import { WonderqError } from '../errors.ts';
+import { joinGroup } from './grouping.ts';
 import type { MessageSlice } from './journal.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
@@ -77,13 +78,16 @@ export function admitSlice(
 ): void {
   const lane = queue.lane(priority);
   const base = position - messages.start;
+  const { groups } = messages;
   for (let number = 0; number < messages.count; number += 1) {
     const offset = messages.offsets[messages.first + number]!;
     const length = messages.lengths[messages.first + number]!;
     admit(state, queue, lane, firstId + number, nowMs, base + offset, length);
-    if (dueMs === 0 && expiresMs === 0) continue;
+    if (dueMs === 0 && expiresMs === 0 && groups === undefined) continue;
     const chunk = lane.chunks[lane.chunks.length - 1]!;
     const index = chunk.count - 1;
+    const key = groups?.[messages.first + number];
+    if (key !== undefined) joinGroup(state, queue, lane, chunk, index, key);
     if (dueMs > 0) delay(state, queue, lane, chunk, index, dueMs);
     if (expiresMs > 0) limitLife(state, queue, lane, chunk, index, expiresMs);
   }

@@ -37,6 +37,8 @@ export function retireLanes(state: State, queue: Queue): void {
   queue.delayed = 0;
   queue.unreadable = 0;
   queue.dead = 0;
+  queue.held = 0;
+  queue.groups = undefined;
   queue.bytes = 0;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Chunk } from './chunk.ts';
 import type { Deduplication } from './deduplication.ts';
+import type { Groups } from './groups.ts';
 import { Lane } from './lane.ts';
 import type { Taker } from './taker.ts';
 
@@ -78,7 +79,11 @@ export class Queue {
   delayed = 0;
   unreadable = 0;
   dead = 0;
+  /** Ready but for their group's turn. */
+  held = 0;
   bytes = 0;
+  /** Undefined: no message has a group. */
+  groups: Groups | undefined;
   /** Undefined: it knows none. */
   deduplication: Deduplication | undefined;
   readonly line = new Set<Taker>();
@@ -118,7 +123,18 @@ export class Queue {
   }
 
   get live(): number {
-    return this.ready + this.inFlight + this.delayed + this.unreadable + this.dead;
+    const { ready, held, inFlight, delayed, unreadable, dead } = this;
+    return ready + held + inFlight + delayed + unreadable + dead;
+  }
+
+  /** How many may be delivered now. */
+  get available(): number {
+    return this.groups === undefined ? this.ready : this.ready + this.groups.turns.size;
+  }
+
+  /** How many wait behind others of their groups. */
+  get behind(): number {
+    return this.held - (this.groups?.turns.size ?? 0);
   }
 
   get mayProduce(): boolean {
@@ -155,8 +171,33 @@ export class Queue {
     return false;
   }
 
+  /** Finds the message that is delivered next, as `locate` does; there is one. */
+  locateNext(): void {
+    const head = this.groups === undefined ? 0 : this.headBefore(this.groups);
+    if (head !== 0) {
+      this.locate(head);
+      return;
+    }
+    const lane = this.firstReadyLane();
+    const chunk = lane.firstReadyChunk();
+    this.foundLane = lane;
+    this.foundChunk = chunk;
+    this.foundIndex = chunk.firstReady();
+  }
+
+  /** The head whose turn it is, if it comes before all messages without a group; else 0. */
+  private headBefore({ turns }: Groups): number {
+    if (turns.size === 0) return 0;
+    const { head } = turns.next();
+    if (this.ready === 0) return head;
+    const lane = this.firstReadyLane();
+    if (lane.priority > 0) return 0;
+    const chunk = lane.firstReadyChunk();
+    return head < chunk.idAt(chunk.firstReady()) ? head : 0;
+  }
+
   /** The lane to take from: the highest one with a ready message; there is one. */
-  firstReadyLane(): Lane {
+  private firstReadyLane(): Lane {
     let at = 0;
     while (this.lanes[at]!.ready === 0) at += 1;
     return this.lanes[at]!;

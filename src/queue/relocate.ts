@@ -2,8 +2,9 @@
  * What compaction needs to know of the rules: which messages stand before a position in the log,
  * what there is to copy of each, and that a copy took its place.
  */
-import { type Chunk, GONE, type MessageState } from './chunk.ts';
+import { type Chunk, GONE, HELD, type MessageState, READY } from './chunk.ts';
 import type { Failure } from './failures.ts';
+import { groupOf } from './grouping.ts';
 import type { IdList } from './id-list.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
@@ -30,6 +31,8 @@ export interface MessageSnapshot {
   expiresMs: number;
   /** The last ones, the oldest first. */
   failures: readonly Failure[];
+  /** The key of its group. */
+  group: string | undefined;
 }
 
 function queuesOf(state: State): Queue[] {
@@ -46,13 +49,16 @@ export function snapshotLocated(state: State, queue: Queue, snapshot: MessageSna
   snapshot.priority = queue.foundLane!.priority;
   snapshot.producedMs = chunk.producedMsAt(index);
   snapshot.length = chunk.lengths[index]!;
-  snapshot.state = chunk.states[index] as MessageState;
+  const status = chunk.states[index] as MessageState;
+  // That it waits for its group's turn follows from the others.
+  snapshot.state = status === HELD ? READY : status;
   snapshot.deliveryCount = row === 0 ? 0 : leases.deliveryCounts[row]!;
   snapshot.failureCount = row === 0 ? 0 : leases.failureCounts[row]!;
   snapshot.session = row === 0 ? 0 : leases.sessions[row]!;
   snapshot.token = row === 0 ? 0 : leases.tokens[row]!;
   snapshot.dueMs = leases.deadlines.has(row) ? leases.deadlines.dueMsOf(row) : 0;
   snapshot.expiresMs = leases.expiries.has(row) ? leases.expiries.dueMsOf(row) : 0;
+  snapshot.group = groupOf(queue, chunk, index)?.key;
   snapshot.failures = leases.failures.of(row === 0 ? 0 : leases.histories[row]!);
 }
 

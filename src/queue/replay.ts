@@ -6,9 +6,10 @@
  */
 import assert from 'node:assert';
 import type { AnswerPart, RememberedAnswer } from './answers.ts';
-import { DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { DEAD, DELAYED, HELD, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import type { Entries } from './deduplication.ts';
 import { freeRetired } from './expire.ts';
+import { joinGroup } from './grouping.ts';
 import type { IdList } from './id-list.ts';
 import {
   type Death,
@@ -264,6 +265,10 @@ export function replayCopied(
   state.journal.addLive(position, copy.length);
   state.changed.add(queue);
   queue.locate(copy.id);
+  const { foundLane, foundChunk, foundIndex } = queue;
+  if (copy.group !== undefined) {
+    joinGroup(state, queue, foundLane!, foundChunk!, foundIndex, copy.group);
+  }
   restoreCounts(state, queue, copy);
   restoreLife(state, queue, copy);
 }
@@ -300,7 +305,7 @@ function catchUp(state: State, queue: Queue, copy: MessageSnapshot): void {
   const row = chunk!.rows[index]!;
   const status = chunk!.states[index]!;
   const isElsewhere = copy.state === DELAYED || copy.state === DEAD;
-  if (status === READY && (isElsewhere || knowsMore(state, row, copy))) {
+  if ((status === READY || status === HELD) && (isElsewhere || knowsMore(state, row, copy))) {
     restoreCounts(state, queue, copy);
   } else if (status === IN_FLIGHT) {
     restoreHistory(state, row, copy);
@@ -354,7 +359,7 @@ function restoreLife(state: State, queue: Queue, { expiresMs }: MessageSnapshot)
 }
 
 function mayBeLeased(state: number): boolean {
-  return state === READY || state === UNREADABLE;
+  return state === READY || state === HELD || state === UNREADABLE;
 }
 
 function forEachKnown(

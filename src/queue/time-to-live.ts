@@ -65,11 +65,9 @@ export function expireMessages(state: State, nowMs: number): boolean {
 export function expireFirst(state: State, queue: Queue, nowMs: number): number {
   if (state.leases.expiries.firstMs > nowMs) return 0;
   const { ids } = state.overdue;
-  while (queue.ready > 0 && !ids.isFull) {
-    const chunk = queue.firstReadyLane().firstReadyChunk();
-    const index = chunk.firstReady();
-    if (!isOverdue(state, chunk.rows[index]!, nowMs)) break;
-    queue.locate(chunk.idAt(index));
+  while (queue.available > 0 && !ids.isFull) {
+    queue.locateNext();
+    if (!isOverdue(state, queue.foundChunk!.rows[queue.foundIndex]!, nowMs)) break;
     endOverdue(state, queue, nowMs);
   }
   const { count } = ids;

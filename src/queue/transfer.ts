@@ -2,6 +2,8 @@
  * A message changes its queue: its bytes stay where they are in the log, its ID stays, and in the
  * other queue it has its place by that ID.
  */
+
+import { joinGroup, leaveGroup } from './grouping.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
 import { endLease, endLife, leaveState } from './transitions.ts';
@@ -23,18 +25,21 @@ export function transfer(state: State, from: Queue, to: Queue): void {
   if (row !== 0) endLease(state, row);
   endLife(state, row);
   from.bytes -= length;
+  const group = leaveGroup(state, from, chunk, foundIndex);
   lane.remove(chunk, foundIndex);
   to.lane(lane.priority).insert(id, producedMs, position, length);
   to.ready += 1;
   to.bytes += length;
-  take(state, to, id, row);
+  to.locate(id);
+  if (row !== 0) take(state, to, row);
+  if (group !== undefined) {
+    joinGroup(state, to, to.foundLane!, to.foundChunk!, to.foundIndex, group);
+  }
   for (const survey of state.surveys) survey.transferred(position, length);
   state.changed.add(to);
 }
 
-function take({ leases }: State, to: Queue, id: number, row: number): void {
-  if (row === 0) return;
-  to.locate(id);
+function take({ leases }: State, to: Queue, row: number): void {
   to.foundChunk!.rows[to.foundIndex] = row;
   leases.queues[row] = to.number;
   leases.failureCounts[row] = 0;

@@ -4,8 +4,9 @@
  * decided, so that both end in the same state.
  */
 import assert from 'node:assert';
-import { type Chunk, DEAD, DELAYED, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
+import { type Chunk, DEAD, DELAYED, HELD, IN_FLIGHT, READY, UNREADABLE } from './chunk.ts';
 import type { Failure } from './failures.ts';
+import { leaveGroup, passTurn, waitInGroup } from './grouping.ts';
 import { RETURNED_RELEASED, type Return } from './journal.ts';
 import type { Lane } from './lane.ts';
 import type { Queue } from './queue.ts';
@@ -38,10 +39,11 @@ export function delay(
   dueMs: number,
 ): void {
   const row = rowOf(state, queue, lane, chunk, index);
+  leaveState(queue, chunk, index);
   lane.setState(chunk, index, DELAYED);
-  queue.ready -= 1;
   queue.delayed += 1;
   state.leases.deadlines.set(row, dueMs);
+  if (chunk.groups !== undefined) waitInGroup(state, queue, lane, chunk, index);
 }
 
 /** A message is delivered no more from `expiresMs` on. */
@@ -87,6 +89,7 @@ export function lease(
     session.firstRow = leases.link(row, session.number, session.firstRow);
     session.leaseCount += 1;
   }
+  if (chunk.groups !== undefined) waitInGroup(state, queue, lane, chunk, index);
   return row;
 }
 
@@ -111,6 +114,7 @@ export function giveBack(
   lane.setState(chunk, index, READY);
   if (how.dueMs > 0) delay(state, queue, lane, chunk, index, how.dueMs);
   else state.changed.add(queue);
+  if (chunk.groups !== undefined) waitInGroup(state, queue, lane, chunk, index);
 }
 
 /** A leased message failed once too often; one whose bytes rotted meanwhile is out of reach. */
@@ -151,6 +155,7 @@ function setDead(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: nu
   endLife(state, chunk.rows[index]!);
   queue.dead += 1;
   lane.setState(chunk, index, DEAD);
+  if (chunk.groups !== undefined) passTurn(state, queue, chunk, index);
 }
 
 /** A dead message is ready again, as if it had never failed. */
@@ -161,6 +166,7 @@ export function revive(state: State, queue: Queue, lane: Lane, chunk: Chunk, ind
   lane.setState(chunk, index, READY);
   state.leases.failureCounts[chunk.rows[index]!] = 0;
   state.changed.add(queue);
+  if (chunk.groups !== undefined) waitInGroup(state, queue, lane, chunk, index);
 }
 
 /** A delayed message's time has come. */
@@ -177,6 +183,7 @@ export function ripen(state: State, queue: Queue, lane: Lane, chunk: Chunk, inde
   queue.delayed -= 1;
   queue.ready += 1;
   state.changed.add(queue);
+  if (chunk.groups !== undefined) waitInGroup(state, queue, lane, chunk, index);
 }
 
 /**
@@ -207,6 +214,7 @@ function setUnreadable(state: State, queue: Queue, lane: Lane, chunk: Chunk, ind
   endLife(state, chunk.rows[index]!);
   queue.unreadable += 1;
   lane.setState(chunk, index, UNREADABLE);
+  if (chunk.groups !== undefined) passTurn(state, queue, chunk, index);
 }
 
 /** A message leaves for good. */
@@ -222,6 +230,7 @@ export function removeMessage(
   leaveState(queue, chunk, index);
   freeRow(state, chunk.rows[index]!);
   queue.bytes -= length;
+  if (chunk.groups !== undefined) leaveGroup(state, queue, chunk, index);
   lane.remove(chunk, index);
 }
 
@@ -265,6 +274,7 @@ export function leaveState(queue: Queue, chunk: Chunk, index: number): void {
   else if (before === IN_FLIGHT) queue.inFlight -= 1;
   else if (before === DELAYED) queue.delayed -= 1;
   else if (before === DEAD) queue.dead -= 1;
+  else if (before === HELD) queue.held -= 1;
   else queue.unreadable -= 1;
 }
 

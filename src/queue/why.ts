@@ -3,8 +3,10 @@
  * data. Nothing changes.
  */
 import { limits } from '../limits.ts';
-import { DEAD, DELAYED, GONE, type MessageState, READY, UNREADABLE } from './chunk.ts';
+import { DEAD, DELAYED, GONE, HELD, type MessageState, READY, UNREADABLE } from './chunk.ts';
 import type { Failure } from './failures.ts';
+import { groupOf, toldState } from './grouping.ts';
+import type { Group } from './groups.ts';
 import type { Paused, Queue } from './queue.ts';
 import type { State } from './state.ts';
 import { isOverdue } from './time-to-live.ts';
@@ -15,7 +17,7 @@ export type Reason =
   | { readonly code: 'EMPTY' }
   /** There are messages, but none is ready. */
   | ({ readonly code: 'NONE_READY' } & Record<
-      'inFlight' | 'delayed' | 'dead' | 'unreadable',
+      'held' | 'inFlight' | 'delayed' | 'dead' | 'unreadable',
       number
     >)
   | { readonly code: 'DEAD'; readonly failureCount: number; readonly last: Failure | undefined }
@@ -34,6 +36,10 @@ export type Reason =
   | { readonly code: 'DISK_FULL' }
   /** Too much is unsynced, or unread by clients. */
   | { readonly code: 'OVERLOADED' }
+  /** Another message of its group comes first, and is settled first. */
+  | { readonly code: 'GROUP_HELD'; readonly group: string; readonly by: number }
+  /** So many groups have their turn before. */
+  | { readonly code: 'OTHER_GROUPS_FIRST'; readonly groups: number }
   /** `isMore`: there may be more of them. */
   | { readonly code: 'OTHERS_FIRST'; readonly messages: number; readonly isMore: boolean }
   | { readonly code: 'BODY_BEING_READ' }
@@ -69,9 +75,9 @@ export function why(
   if (!queue.locate(wanted)) {
     return { id, state: GONE, reasons: [{ code: 'GONE', isNew: wanted >= state.nextId }] };
   }
-  const its = queue.foundChunk!.states[queue.foundIndex] as MessageState;
+  const its = toldState(queue, queue.foundChunk!, queue.foundIndex);
   const reasons =
-    its === READY
+    its === READY || its === HELD
       ? reasonsOfReady(state, queue, holdups)
       : reasonsOfOther(state, queue, its, holdups, nowMs);
   return { id: wanted, state: its, reasons: [...expiredReasons(state, queue, nowMs), ...reasons] };
@@ -84,17 +90,17 @@ function expiredReasons(state: State, queue: Queue, nowMs: number): Reason[] {
 }
 
 function nextId(queue: Queue): number | undefined {
-  if (queue.ready === 0) return undefined;
-  const chunk = queue.firstReadyLane().firstReadyChunk();
-  return chunk.idAt(chunk.firstReady());
+  if (queue.available === 0) return undefined;
+  queue.locateNext();
+  return queue.foundChunk!.idAt(queue.foundIndex);
 }
 
 function reasonsOfNone(state: State, queue: Queue): Reason[] {
-  const { inFlight, delayed, dead, unreadable } = queue;
+  const { behind: held, inFlight, delayed, dead, unreadable } = queue;
   const none: Reason =
     queue.live === 0
       ? { code: 'EMPTY' }
-      : { code: 'NONE_READY', inFlight, delayed, dead, unreadable };
+      : { code: 'NONE_READY', held, inFlight, delayed, dead, unreadable };
   return [none, ...pausedReasons(queue), ...lineReasons(state, queue)];
 }
 
@@ -103,13 +109,27 @@ function reasonsOfReady(state: State, queue: Queue, holdups: Holdups): Reason[] 
   const reasons = pausedReasons(queue);
   if (holdups.isDiskFull) reasons.push({ code: 'DISK_FULL' });
   if (holdups.isOverloaded) reasons.push({ code: 'OVERLOADED' });
-  const { messages, isMore } = readyBefore(queue);
-  if (messages > 0) reasons.push({ code: 'OTHERS_FIRST', messages, isMore });
+  const { foundChunk, foundIndex } = queue;
+  const group = groupOf(queue, foundChunk!, foundIndex);
+  if (group === undefined) reasons.push(...orderReasons(queue));
+  else if (group.holder !== foundChunk!.idAt(foundIndex)) {
+    reasons.push({ code: 'GROUP_HELD', group: group.key, by: group.holder });
+  } else reasons.push(...turnReasons(queue, group));
   if (queue.isFetching) reasons.push({ code: 'BODY_BEING_READ' });
   reasons.push(...lineReasons(state, queue));
   // On a full disk whoever waits has left the line, whether it reads or not.
   const real = reasons.filter(({ code }) => code !== 'CANNOT_TAKE' || !holdups.isDiskFull);
   return real.length === 0 ? [{ code: 'SOON' }] : real;
+}
+
+function orderReasons(queue: Queue): Reason[] {
+  const { messages, isMore } = readyBefore(queue);
+  return messages > 0 ? [{ code: 'OTHERS_FIRST', messages, isMore }] : [];
+}
+
+function turnReasons(queue: Queue, group: Group): Reason[] {
+  const groups = queue.groups!.turns.before(group);
+  return groups > 0 ? [{ code: 'OTHER_GROUPS_FIRST', groups }] : [];
 }
 
 /** Of the located message, which is not ready. */

@@ -73,6 +73,7 @@ const copy = {
   dueMs,
   expiresMs: nowMs + 3_600_000,
   failures: [{ atMs: nowMs, reason: RETURNED_EXPIRED, consumer: 'demo', text: '' }],
+  group: undefined,
 } as const;
 
 const how = {

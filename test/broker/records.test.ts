@@ -25,13 +25,13 @@ const test = suite('records');
 /** The fact with its messages as they stand in a frame, and keys as the log has them. */
 function framed(fact: Fact): Fact {
   const writer = new ByteWriter();
-  const write = (body: Buffer): number => {
+  const write = (body: Buffer, group: string | undefined): number => {
     const before = writer.at;
-    writeMessage(writer, { body });
+    writeMessage(writer, { body, group });
     return writer.at - before;
   };
   if (fact.kind === 'copied') {
-    const length = write(fact.bytes);
+    const length = write(fact.bytes, fact.copy.group);
     return { ...fact, bytes: writer.take(), copy: { ...fact.copy, length } };
   }
   if (fact.kind === 'sessionOpened') return { ...fact, key: Buffer.from(fact.key).toString('hex') };
@@ -40,7 +40,7 @@ function framed(fact: Fact): Fact {
   const lengths = fact.lengths.map((length, index) => {
     const from = fact.offsets[index]!;
     offsets.push(writer.at);
-    return write(fact.bytes.subarray(from, from + length));
+    return write(fact.bytes.subarray(from, from + length), fact.groups?.[index]);
   });
   return { ...fact, bytes: writer.take(), offsets, lengths };
 }

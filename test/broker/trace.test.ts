@@ -48,7 +48,7 @@ function writeCopy(journal: RecordJournal, copied: number, deliveryCount: number
   const writer = new ByteWriter();
   writeMessage(writer, { body: Buffer.from('12345') });
   const bytes = writer.take();
-  const times = { producedMs: 5, dueMs: 0, expiresMs: 0 };
+  const times = { producedMs: 5, dueMs: 0, expiresMs: 0, group: undefined };
   const counts = { deliveryCount, failureCount: 1, session: 0, token: 0, failures: [] };
   const known = { id: copied, priority: 0, length: bytes.length, state: 1 as const };
   journal.copied(queue, { ...known, ...counts, ...times }, bytes, 0);
@@ -122,7 +122,7 @@ test('bytes that are unreadable are told, and not read from a copy', () => {
   const { steps } = traceOf((journal) => {
     journal.queueSet(queue);
     journal.unreadable(queue, ids(71, id));
-    const times = { producedMs: 5, dueMs: 0, expiresMs: 0 };
+    const times = { producedMs: 5, dueMs: 0, expiresMs: 0, group: undefined };
     const counts = { deliveryCount: 2, failureCount: 0, session: 0, token: 0, ...times };
     const copy = { id, priority: 0, length: 0, state: 4 as const, failures: [], ...counts };
     journal.copied(queue, copy, Buffer.alloc(0), 0);
@@ -162,7 +162,7 @@ test('a copy tells how its message stood, and its failures, whose records may be
     journal.queueSet(queue);
     const failed = { ...expired, atMs: 7, text: 'no such address' };
     const counts = { deliveryCount: 1, failureCount: 1, session: 0, token: 0, length: 0 };
-    const times = { producedMs: 5, dueMs: 0, expiresMs: 0 };
+    const times = { producedMs: 5, dueMs: 0, expiresMs: 0, group: undefined };
     const copy = { id, priority: 0, state: DEAD, failures: [failed], ...times, ...counts } as const;
     journal.copied(queue, copy, Buffer.alloc(0), 0);
   });

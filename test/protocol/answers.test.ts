@@ -148,13 +148,18 @@ test('deliveries', () => {
   );
 });
 
-function asRead({ numbers, priority, message: [body, contentType, headers] }: Sent): unknown {
+function asRead({
+  numbers,
+  priority,
+  message: [body, contentType, headers, group],
+}: Sent): unknown {
   const [id, token, deliveryCount, failureCount, producedMs] = numbers;
   return {
     ...{ id, token, deliveryCount, failureCount, producedMs, priority },
     body: (body as Buffer).toString('latin1'),
     contentType: contentType ?? undefined,
     headers: headers == null ? undefined : Object.assign(Object.create(null), headers),
+    group: group ?? undefined,
   };
 }
 
@@ -198,7 +203,7 @@ test('what a later broker may add is passed over', () => {
   assert.is(parsed([64, 5, null, ...added]).id, 5);
   assert.is(parsed([65, 5, 'BUSY', 'wait', null, 10, ...added]).retryAfterMs, 10);
   assert.equal(parsed([66, 5, 2, [1, 1], null, ...added]).runs, [1, 1]);
-  const message = [Buffer.from('x'), null, null, ...added];
+  const message = [Buffer.from('x'), null, null, null, ...added];
   const reply = parsed([68, 5, 'a', 10, [[1, 2, 3, 4, 5, 6, message, ...added]], null, ...added]);
   assert.is(reply.deliveries.body(0).toString(), 'x');
   assert.is(parsed([69, 5, 'GONE', 'gone', ...added]).code, 'GONE');

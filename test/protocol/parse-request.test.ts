@@ -46,7 +46,7 @@ function wrongValues({ kind, max = safeMax, min = 0 }: Field): unknown[] {
         [[5, []]],
       ];
     case 'messages':
-      return [...others, [5], [[body, null, null, null]]];
+      return [...others, [5], [[body, null, null, null, null]]];
     case 'map':
       return [
         ...others.filter((value) => Object.getPrototypeOf(value) !== Object.prototype),
@@ -121,6 +121,24 @@ single('names of queues', () => {
   for (const name of ['a', '0', 'A.b_c-9', 'x'.repeat(128)]) {
     assert.is(parse(encode([12, 77, null, name, []])).request.queue, name);
   }
+});
+
+single('message groups', () => {
+  const produce = (message: unknown[], priority: number) =>
+    [10, 77, null, 'orders', 0, 0, priority, [[Buffer.from('x')], message]] as const;
+  const body = Buffer.from('x');
+  for (const wrong of [5, '', 'x'.repeat(129), raw('a1 ff'), [], body]) {
+    refuses([...produce([body, null, null, wrong], 0)], 'BAD_REQUEST', 'group');
+  }
+  refuses([...produce([body, null, null, 'a'], 1)], 'BAD_REQUEST', 'priority');
+  const groupsOf = (message: unknown[], priority: number) =>
+    parse(encode([...produce(message, priority)])).request.messages.groups;
+  assert.equal(groupsOf([body, 'text/plain', { a: 'b' }, 'x'.repeat(128)], 0)![1], 'x'.repeat(128));
+  assert.is(groupsOf([body, null, null, null], 1), undefined);
+  const request = new Request();
+  parse(encode([...produce([body, null, null, 'a'], 0)]), request);
+  parse(encode([...produce([body], 0)]), request);
+  assert.is(request.messages.groups, undefined, 'of the frame before');
 });
 
 single('lists of queues', () => {

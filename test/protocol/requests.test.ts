@@ -75,6 +75,7 @@ test('produce', () => {
     body: fc.uint8Array({ maxLength: 400 }),
     contentType: fc.option(text, { nil: undefined }),
     headers: fc.option(fc.dictionary(plainKey(), text), { nil: undefined }),
+    group: fc.option(fc.stringMatching(/^[a-z0-9-]{1,20}$/), { nil: undefined }),
     deduplicationId: fc.option(fc.stringMatching(/^[a-z0-9-]{1,20}$/), { nil: undefined }),
   });
   const fields = fc.record({
@@ -88,7 +89,9 @@ test('produce', () => {
     messages: fc.array(message, { minLength: 1, maxLength: 8 }),
   });
   fc.assert(
-    fc.property(fields, ({ notBeforeMs, ...rest }) => {
+    fc.property(fields, ({ notBeforeMs, ...all }) => {
+      const isGrouped = all.messages.some(({ group }) => group !== undefined);
+      const rest = isGrouped ? { ...all, priority: 0 } : all;
       const given = rest.delayMs ? rest : { ...rest, notBeforeMs };
       const read = written((writer) => requests.writeProduce(writer, id, given));
       assert.equal(read, {
@@ -101,10 +104,11 @@ test('produce', () => {
         keys: given.messages.some(({ deduplicationId }) => deduplicationId !== undefined)
           ? given.messages.map(({ deduplicationId }) => deduplicationId)
           : [],
-        messages: given.messages.map(({ body, contentType, headers }) => {
+        messages: given.messages.map(({ body, contentType, headers, group }) => {
           const parts: unknown[] = [Buffer.from(body)];
-          if (contentType !== undefined || headers !== undefined) parts.push(contentType ?? null);
-          if (headers !== undefined) parts.push({ ...headers });
+          const fields = [contentType, headers, group];
+          const last = fields.findLastIndex((field) => field !== undefined);
+          for (const field of fields.slice(0, last + 1)) parts.push(plain(field));
           return parts;
         }),
       });
@@ -112,6 +116,11 @@ test('produce', () => {
     { seed, numRuns: 200 },
   );
 });
+
+/** As it is unpacked: nil for what is not there, and a map of its own. */
+function plain(field: string | object | undefined): unknown {
+  return typeof field === 'object' ? { ...field } : (field ?? null);
+}
 
 test('receive', () => {
   const fields = fc.record({

@@ -63,7 +63,7 @@ test('a copy knows what a hole took of its message', () => {
   const bytes = Buffer.alloc(queue.lanes[0]!.chunks[0]!.lengths[0]!);
   const failures = [{ atMs: 7, reason: RETURNED_NACKED, consumer: 'c', text: 'why' }] as const;
   const counts = { deliveryCount: 5, failureCount: 3, session: 0, token: 0, failures };
-  const times = { producedMs: rig.nowMs, expiresMs: 0 };
+  const times = { producedMs: rig.nowMs, expiresMs: 0, group: undefined };
   const copy = { priority: 0, length: bytes.length, ...times, ...counts };
   const dueMs = rig.nowMs + 500;
   rig.recorder.copied(queue, { ...copy, id: 1, state: DELAYED, dueMs }, bytes);

@@ -87,6 +87,7 @@ test('copies of it tell again that it is out of reach', () => {
     state: UNREADABLE,
     ...{ deliveryCount: 0, failureCount: 0, session: 0, token: 0, dueMs: 0, expiresMs: 0 },
     failures: [],
+    group: undefined,
   };
   const copied: Told = { kind: 'copied', number, copy, bytes: Buffer.alloc(0) };
   const lost = { ready: 0, inFlight: 0, unreadable: 1 };

@@ -186,7 +186,7 @@ const rows: Readonly<Record<string, Row>> = {
       rig.receive('q', { waitMs: 1_000 });
     },
     id: null,
-    reasons: [{ code: 'NONE_READY', inFlight: 2, delayed: 3, dead: 1, unreadable: 0 }],
+    reasons: [{ code: 'NONE_READY', held: 0, inFlight: 2, delayed: 3, dead: 1, unreadable: 0 }],
   },
 };
 

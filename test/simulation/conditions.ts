@@ -75,6 +75,8 @@ export interface Conditions {
   /** How likely a request has messages with deduplication IDs, and the window of mortal queues. */
   readonly onceChance: number;
   readonly deduplicationMs: number;
+  /** How likely a request has messages of groups. */
+  readonly groupChance: number;
   /** Whether what is past its time to live is dead in the queues in which messages die. */
   readonly keepsOverdue: boolean;
 }
@@ -144,6 +146,7 @@ export function drawConditions(random: Random): Conditions {
     keepsOverdue: random.chance(0.5),
     onceChance: random.pick([0, 0, 0.3]),
     deduplicationMs: random.pick([50, 2000]),
+    groupChance: random.pick([0, 0, 0.5]),
   };
 }
 
@@ -190,6 +193,7 @@ export const parts = {
   lives: { lifeChance: 0 },
   laterTimes: { notBeforeChance: 0 },
   deduplication: { onceChance: 0 },
+  groups: { groupChance: 0 },
 } as const satisfies Record<string, Partial<Conditions>>;
 
 export type Part = keyof typeof parts;

@@ -2,6 +2,7 @@
  * Deliveries as they arrive, held against what is known of the message: produced so, not
  * acknowledged before, nobody else's for now, counted up, not too early, and in its turn.
  */
+import { checkGroup } from './oracle-groups.ts';
 import {
   type History,
   isFleeting,
@@ -51,6 +52,7 @@ export class DeliveryOracle {
     for (const other of message.leases) this.checkPair(lease, other, nowMs);
     if (!lease.isDoubtful) isThere(message, facts.askedMs);
     message.leases.push(lease);
+    checkGroup(history, lease);
     facts.session?.leases.add(lease);
     history.counts.deliveries += 1;
     if (message.leases.length > 1 || facts.deliveryCount > 1) history.counts.redeliveries += 1;
@@ -63,8 +65,11 @@ export class DeliveryOracle {
     if (last === undefined) return;
     for (let at = 1; at < leases.length; at += 1) {
       const [before, after] = [leases[at - 1]!, leases[at]!];
+      if (isOfGroup(before) || isOfGroup(after)) continue;
       if (!isBefore(before.message, before.id, after)) throw outOfOrder(after, before.message);
     }
+    // A group that has its turn may have come before.
+    if (isOfGroup(last)) return;
     const given = new Set(leases.map((lease) => lease.message));
     for (const message of this.readySince(last.message.queue, askedMs)) {
       if (given.has(message) || !isBefore(message, message.id!, last)) continue;
@@ -94,6 +99,7 @@ export class DeliveryOracle {
     if (confirmed === undefined || confirmed.isWeak || confirmed.atMs >= ms) return false;
     // It may be dead, also of deliveries that nobody got.
     if (isMortal(this.history, message) || isFleeting(message)) return false;
+    if (message.group !== undefined) return false;
     if (message.isDelayed || isMaybePurged(message) || isMaybeAcked(message)) return false;
     if (message.gone !== undefined) return false;
     return leases.every(
@@ -232,6 +238,10 @@ function hasFailed({ over, isMaybeOver, open, session }: Lease): boolean | undef
   if (isMaybeOver || open !== undefined || session?.isLeaving === true) return undefined;
   // It ran down, or its session was lost.
   return true;
+}
+
+function isOfGroup({ message }: Lease): boolean {
+  return message.group !== undefined;
 }
 
 /** Whether a ready message has its turn before one that was delivered. */

@@ -167,7 +167,8 @@ export class LivenessOracle {
 /** Whether it is in its queue for certain, and nothing about it is open. */
 function isHere(message: Message): boolean {
   if (message.confirmed === undefined || message.gone !== undefined) return false;
-  if (isFleeting(message)) return false;
+  // One of a group may wait for others of it.
+  if (isFleeting(message) || message.group !== undefined) return false;
   if (isMaybePurged(message) || isMaybeAcked(message)) return false;
   return message.leases.every(({ open }) => open === undefined);
 }

@@ -32,6 +32,7 @@ export interface Message {
   readonly queue: string;
   readonly priority: number;
   readonly deduplicationId: string | undefined;
+  readonly group: string | undefined;
   readonly sentMs: number;
   /** In broker time: not produced before. */
   producedLowMs: number;
@@ -167,6 +168,8 @@ export interface OracleCounts {
   sessionsLost: number;
   acksAfterRestart: number;
   orderChecks: number;
+  /** Of a delivery with another message of its group. */
+  groupChecks: number;
   failureChecks: number;
   undone: number;
   /** Nobody acknowledged it, since its time to live was over. */
@@ -198,6 +201,7 @@ export function emptyOracleCounts(): OracleCounts {
     sessionsLost: 0,
     acksAfterRestart: 0,
     orderChecks: 0,
+    groupChecks: 0,
     failureChecks: 0,
     undone: 0,
     timedOut: 0,

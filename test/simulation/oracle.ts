@@ -40,6 +40,7 @@ export interface ProduceFacts {
   readonly isWeak: boolean;
   /** One for each body, where any has one. */
   readonly deduplicationIds?: readonly (string | undefined)[] | undefined;
+  readonly groups?: readonly (string | undefined)[] | undefined;
 }
 
 export class Oracle {
@@ -161,6 +162,7 @@ export class Oracle {
         queue: facts.queue,
         priority: facts.priority,
         deduplicationId: facts.deduplicationIds?.[at],
+        group: facts.groups?.[at],
         sentMs: nowMs,
         producedLowMs: lowMs,
         delayMs,

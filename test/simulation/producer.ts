@@ -46,13 +46,15 @@ export class Producer {
     const { random, conditions } = world;
     const count = random.chance(0.7) ? 1 : random.integer(1, conditions.batchMax);
     const times = this.times();
+    const groups = this.groups(count);
     const facts = {
       ...times,
       queue: given ?? random.pick(conditions.queues),
       bodies: Array.from({ length: count }, () => this.body(count)),
-      priority: random.integer(0, conditions.priorities - 1),
+      priority: groups === undefined ? random.integer(0, conditions.priorities - 1) : 0,
       isWeak: random.chance(conditions.weakProduceChance),
       deduplicationIds: this.deduplicationIds(count),
+      groups,
     };
     const messages = world.oracle.produceSent(facts, client.life, world.nowMs);
     const fields = {
@@ -63,6 +65,7 @@ export class Producer {
       messages: facts.bodies.map((body, at) => ({
         body: Buffer.from(body),
         deduplicationId: facts.deduplicationIds?.[at],
+        group: groups?.[at],
       })),
     };
     const isTwice = client.session !== undefined && random.chance(conditions.twiceChance);
@@ -93,6 +96,12 @@ export class Producer {
     return Array.from({ length: count }, () =>
       random.chance(0.7) ? `order ${random.integer(1, 40)}` : undefined,
     );
+  }
+
+  private groups(count: number): (string | undefined)[] | undefined {
+    const { random, conditions } = this.world;
+    if (!random.chance(conditions.groupChance)) return undefined;
+    return Array.from({ length: count }, () => random.pick(['east', 'west', 'north', undefined]));
   }
 
   private times() {

@@ -11,7 +11,7 @@ export function queueFiguresOf(state: State) {
   const queues = [...state.queuesByNumber.values()].map((queue) => ({
     name: queue.name,
     live: queue.live,
-    ready: queue.ready,
+    ready: queue.ready + queue.held,
     inFlight: queue.inFlight,
     delayed: queue.delayed,
     unreadable: queue.unreadable,

@@ -43,6 +43,7 @@ export function write(journal: RecordJournal, fact: Told): void {
         end: fact.bytes.length,
         count,
         first: 0,
+        groups: fact.groups,
         ...columns,
       };
       const times = [fact.nowMs, fact.dueMs, fact.expiresMs] as const;

@@ -169,5 +169,6 @@ export function deliveriesRead({ deliveries }: Reply): unknown[] {
     body: deliveries.body(index).toString('latin1'),
     contentType: deliveries.contentType(index),
     headers: deliveries.headers(index),
+    group: deliveries.group(index),
   }));
 }

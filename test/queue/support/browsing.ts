@@ -4,12 +4,20 @@
  */
 import * as assert from 'uvu/assert';
 import { browse, type Place } from '../../../src/queue/browse.ts';
-import { DEAD, DELAYED, IN_FLIGHT, type MessageState, READY } from '../../../src/queue/chunk.ts';
+import {
+  DEAD,
+  DELAYED,
+  HELD,
+  IN_FLIGHT,
+  type MessageState,
+  READY,
+} from '../../../src/queue/chunk.ts';
 import type { Random } from '../../support/random.ts';
 import type { Comparison } from './comparison.ts';
 import type { ModelMessage } from './model.ts';
 
-const numbers: Readonly<Record<ModelMessage['state'], MessageState>> = {
+const numbers: Readonly<Record<ModelMessage['state'] | 'held', MessageState>> = {
+  held: HELD,
   ready: READY,
   'in flight': IN_FLIGHT,
   delayed: DELAYED,
@@ -21,10 +29,11 @@ export function browseSome(comparison: Comparison, random: Random): void {
   const names = [...model.queues.keys()];
   if (names.length === 0) return;
   const name = random.pick(names);
-  const wanted = random.pick([undefined, 'ready', 'in flight', 'delayed', 'dead'] as const);
-  const expected = model.queues
-    .get(name)!
-    .messages.filter(({ state }) => wanted === undefined || state === wanted)
+  const states = [undefined, 'ready', 'held', 'in flight', 'delayed', 'dead'] as const;
+  const wanted = random.pick(states);
+  const { messages } = model.queues.get(name)!;
+  const expected = messages
+    .filter((message) => wanted === undefined || toldState(messages, message) === wanted)
     .sort((a, b) => b.priority - a.priority || a.id - b.id)
     .map(({ priority, id }) => ({ priority, id }));
   const facts = rig.recorder.facts.length;
@@ -34,6 +43,17 @@ export function browseSome(comparison: Comparison, random: Random): void {
   assert.is(rig.recorder.facts.length, facts, 'browsing writes nothing');
   if (expected.length > 0) comparison.note('browsed');
   if (pages.length > 2) comparison.note('browsed over pages');
+}
+
+/** One that waits behind another one of its group is held. */
+function toldState(messages: readonly ModelMessage[], { state, group, id }: ModelMessage) {
+  if (state !== 'ready' || group === undefined) return state;
+  const isBehind = messages.some(
+    (other) =>
+      other.group === group &&
+      (other.state === 'in flight' || (other.state !== 'dead' && other.id < id)),
+  );
+  return isBehind ? 'held' : 'ready';
 }
 
 function browseAll(

@@ -50,6 +50,7 @@ export function randomCommand(comparison: Comparison, random: Random): void {
     return left < 0;
   })!;
   command(comparison, random);
+  comparison.model.turns.update(comparison.model, comparison.rig.nowMs);
 }
 
 function someNames(random: Random): string[] {
@@ -70,7 +71,13 @@ function produceSome(comparison: Comparison, random: Random): void {
     comparison.produceOnce(random.pick(names), bodies, bodies.map(known));
     return;
   }
-  comparison.produce(random.pick(names), bodies, random.pick(priorities), someTimes(random, nowMs));
+  const times = someTimes(random, nowMs);
+  if (random.chance(0.4)) {
+    const group = random.pick(['east', 'west', 'north']);
+    comparison.produce(random.pick(names), bodies, 0, { ...times, group });
+    return;
+  }
+  comparison.produce(random.pick(names), bodies, random.pick(priorities), times);
 }
 
 function someTimes(random: Random, nowMs: number): ModelTimes {

@@ -288,6 +288,7 @@ export class Comparison {
     this.rig.restart();
     this.model.restart(this.rig.nowMs);
     this.model.nextId = this.rig.state.nextId;
+    this.model.turns.reset();
     this.takers.clear();
     this.clients = this.clients.filter(({ key }) => key === undefined);
   }
@@ -308,7 +309,7 @@ export class Comparison {
       bytes += queue.bytes;
       assert.equal(queue.counters, counters);
       const count = (wanted: string) => messages.filter(({ state }) => state === wanted).length;
-      assert.is(queue.ready, count('ready'));
+      assert.is(queue.ready + queue.held, count('ready'));
       assert.is(queue.inFlight, count('in flight'));
       assert.is(queue.delayed, count('delayed'));
       assert.is(queue.dead, count('dead'));
@@ -353,8 +354,8 @@ export class Comparison {
       if (name === queue) break;
       assert.not(this.hasFor(name), `${queue} was taken from, ${name} comes first`);
     }
-    const tokens = deliveries.map(({ token }) => token);
-    const messages = model.deliver(taker.requestId, queue, tokens, rig.nowMs);
+    const messages = model.deliver(taker.requestId, queue, deliveries, rig.nowMs);
+    if (messages.some(({ group }) => group !== undefined)) this.note('of a group');
     assert.equal(
       deliveries,
       messages.map((message) => ({

@@ -3,6 +3,7 @@
  * arrays and Maps, every question answered by looking at everything. Imports nothing from `src/`.
  */
 import * as assert from 'uvu/assert';
+import { isReady, ModelTurns } from './model-turns.ts';
 import type { ReceiptCode } from './rig.ts';
 
 export interface ModelMessage {
@@ -10,6 +11,7 @@ export interface ModelMessage {
   readonly priority: number;
   readonly producedMs: number;
   readonly body: Buffer;
+  readonly group: string | undefined;
   state: 'ready' | 'in flight' | 'delayed' | 'dead';
   /** Of the lease or delay. */
   dueMs: number;
@@ -83,6 +85,7 @@ export type Counter =
   | 'timedOut';
 
 export interface ModelTimes {
+  readonly group?: string | undefined;
   readonly delayMs?: number;
   readonly notBeforeMs?: number;
   readonly timeToLiveMs?: number;
@@ -137,6 +140,7 @@ export class Model {
   readonly sessions = new Map<string, ModelSession>();
   readonly takers = new Map<number, ModelTaker>();
   nextId = 1;
+  readonly turns = new ModelTurns();
   private readonly tokensSeen = new Set<number>();
   private readonly nameOf: (key: string) => string;
   private readonly spread: (most: number, id: number, deliveryCount: number) => number;
@@ -176,7 +180,7 @@ export class Model {
     name: string,
     bodies: readonly Buffer[],
     priority: number,
-    { delayMs = 0, notBeforeMs = 0, timeToLiveMs }: ModelTimes,
+    { delayMs = 0, notBeforeMs = 0, timeToLiveMs, group }: ModelTimes,
     now: number,
   ) {
     const dueMs = Math.max(now + delayMs, notBeforeMs);
@@ -189,6 +193,7 @@ export class Model {
         priority,
         producedMs: now,
         body,
+        group,
         state: dueMs > now ? 'delayed' : 'ready',
         dueMs,
         expiresMs: now + (timeToLiveMs ?? queue.timeToLiveMs),
@@ -224,15 +229,32 @@ export class Model {
     });
   }
 
-  /** The messages that may go now, in the order in which they go. */
-  readyIn(name: string, now: number): ModelMessage[] {
+  /** Those without a group that may go now, in the order in which they go. */
+  private readyIn(name: string, now: number): ModelMessage[] {
     const messages = this.queues.get(name)?.messages ?? [];
-    const ready = messages.filter(({ state, expiresMs }) => state === 'ready' && now < expiresMs);
+    const ready = messages.filter((one) => one.group === undefined && isReady(one, now));
     return ready.sort((a, b) => b.priority - a.priority || a.id - b.id);
   }
 
   hasFor(name: string, now: number): boolean {
-    return this.queues.get(name)?.pausesReceive === false && this.readyIn(name, now).length > 0;
+    if (this.queues.get(name)?.pausesReceive !== false) return false;
+    return this.readyIn(name, now).length > 0 || this.turns.headsIn(this, name, now).length > 0;
+  }
+
+  /** Whether this message may be the next one. Of groups that got their turns at once, any may. */
+  private mayBeNext(name: string, message: ModelMessage, now: number): boolean {
+    const [plain] = this.readyIn(name, now);
+    const heads = this.turns.firstIn(this, name, now);
+    if (message === plain) {
+      // One that is overdue may stand in the line of turns still, and hide those behind it.
+      const isHidden = this.queue(name).messages.some(
+        (one) => one.group !== undefined && one.state === 'ready' && !isReady(one, now),
+      );
+      const isFirst = heads.length === 0 || heads.some(({ id }) => id > message.id);
+      return message.priority > 0 || isFirst || isHidden;
+    }
+    if (!heads.includes(message)) return false;
+    return plain === undefined || (plain.priority === 0 && message.id < plain.id);
   }
 
   /** Those that the rules found to be past their time while they delivered. */
@@ -247,24 +269,20 @@ export class Model {
   }
 
   /** Hands out the first messages of a queue, under the tokens that the broker chose. */
-  deliver(handle: number, name: string, tokens: readonly number[], now: number): ModelMessage[] {
+  deliver(
+    handle: number,
+    name: string,
+    receipts: readonly { readonly id: number; readonly token: number }[],
+    now: number,
+  ): ModelMessage[] {
     const taker = this.takers.get(handle)!;
     const queue = this.queue(name);
-    const messages = this.readyIn(name, now).slice(0, tokens.length);
-    assert.is(messages.length, tokens.length, 'more was delivered than was ready');
-    assert.ok(tokens.length > 0 && tokens.length <= Math.min(taker.messages, 512));
+    const count = receipts.length;
+    assert.ok(count > 0 && count <= Math.min(taker.messages, 512));
+    const messages = receipts.map(({ id, token }) => this.handOut(name, taker, id, token, now));
     const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
     assert.ok(messages.length === 1 || bytes <= Math.min(taker.bytes, 256 * 1024));
     assert.not(queue.pausesReceive);
-    for (const [at, message] of messages.entries()) {
-      assert.not(this.tokensSeen.has(tokens[at]!), 'a token came twice');
-      this.tokensSeen.add(tokens[at]!);
-      message.state = 'in flight';
-      message.token = tokens[at]!;
-      message.session = taker.session;
-      message.dueMs = now + (taker.visibilityMs || queue.visibilityMs);
-      message.deliveryCount += 1;
-    }
     queue.counters.delivered += messages.length;
     if (taker.isSubscription) {
       taker.messages -= messages.length;
@@ -273,6 +291,27 @@ export class Model {
       this.takers.delete(handle);
     }
     return messages;
+  }
+
+  private handOut(
+    name: string,
+    taker: ModelTaker,
+    id: number,
+    token: number,
+    now: number,
+  ): ModelMessage {
+    const queue = this.queue(name);
+    const message = queue.messages.find((candidate) => candidate.id === id)!;
+    assert.ok(message !== undefined && this.mayBeNext(name, message, now), `${id} is not next`);
+    assert.not(this.tokensSeen.has(token), 'a token came twice');
+    this.tokensSeen.add(token);
+    message.state = 'in flight';
+    message.token = token;
+    message.session = taker.session;
+    message.dueMs = now + (taker.visibilityMs || queue.visibilityMs);
+    message.deliveryCount += 1;
+    this.turns.update(this, now);
+    return message;
   }
 
   settle(

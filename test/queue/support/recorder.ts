@@ -38,6 +38,7 @@ export type Told =
       readonly bytes: Buffer;
       readonly offsets: readonly number[];
       readonly lengths: readonly number[];
+      readonly groups?: readonly (string | undefined)[];
     }
   | ({
       readonly kind: 'delivered';
@@ -148,8 +149,10 @@ export class Recorder implements Journal {
     const offsets = [...messages.offsets.subarray(first, first + count)].map((at) => at - start);
     const lengths = [...messages.lengths.subarray(first, first + count)];
     const times = { nowMs, dueMs, expiresMs };
+    const keys = messages.groups?.slice(first, first + count);
+    const groups = keys === undefined ? {} : { groups: keys };
     const fact = this.tell(
-      { kind: 'produced', number, priority, firstId, ...times, bytes, offsets, lengths },
+      { kind: 'produced', number, priority, firstId, ...times, bytes, offsets, lengths, ...groups },
       bytes.length,
     );
     for (const [at, offset] of offsets.entries()) {

@@ -86,6 +86,7 @@ function sliceOf(fact: Fact & { kind: 'produced' }): MessageSlice {
     first: 0,
     offsets: Uint32Array.from(fact.offsets),
     lengths: Uint32Array.from(fact.lengths),
+    groups: fact.groups,
   };
 }
 

@@ -145,14 +145,18 @@ export class Rig implements Outlet, Bodies {
     bodies: number | readonly Buffer[] = 1,
     priority = 0,
     delayMs = 0,
-    { notBeforeMs = 0, timeToLiveMs = 0 }: Partial<ProduceManner> = {},
+    {
+      notBeforeMs = 0,
+      timeToLiveMs = 0,
+      group,
+    }: Partial<ProduceManner> & { group?: string | undefined } = {},
   ): number {
     const { state, nowMs } = this;
     const queue = queueToProduceTo(state, name, nowMs);
     const list =
       typeof bodies === 'number' ? Array.from({ length: bodies }, () => Buffer.from('x')) : bodies;
     const manner = { priority, delayMs, notBeforeMs, timeToLiveMs };
-    return produce(state, queue, manner, sliced(list), nowMs);
+    return produce(state, queue, manner, sliced(list, group), nowMs);
   }
 
   produceOnce(
@@ -339,7 +343,7 @@ export function idsOf(deliveries: readonly Delivery[]): number[] {
 }
 
 /** As they lie in a frame: other things before, and a head on each. */
-function sliced(bodies: readonly Buffer[]): MessageSlice {
+function sliced(bodies: readonly Buffer[], group?: string): MessageSlice {
   const start = 5;
   const first = 2;
   const offsets = new Uint32Array(first + bodies.length);
@@ -351,7 +355,8 @@ function sliced(bodies: readonly Buffer[]): MessageSlice {
     end += body.length;
   }
   const buffer = Buffer.concat([Buffer.from('frame'), ...bodies, Buffer.from('end')]);
-  return { buffer, start, end, count: bodies.length, first, offsets, lengths };
+  const groups = group === undefined ? undefined : [...Array(first), ...bodies.map(() => group)];
+  return { buffer, start, end, count: bodies.length, first, offsets, lengths, groups };
 }
 
 function columns(receipts: readonly Receipt[]) {
