@@ -8,6 +8,7 @@ import { DURABILITY } from '../protocol/operations.ts';
 import type { Request } from '../protocol/request.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
 import type { MessageSlice } from '../queue/journal.ts';
+import { dropOldest, isLimited, loadOf, refuseOverflow } from '../queue/overflow.ts';
 import { produce, queueToProduceTo } from '../queue/produce.ts';
 import { produceOnce } from '../queue/produce-once.ts';
 import type { Durability, Queue } from '../queue/queue.ts';
@@ -49,6 +50,15 @@ export function executeProduce(
   const begun = progress === undefined ? undefined : state.existing(request.queue);
   const queue = begun ?? queueToProduceTo(state, request.queue, nowMs);
   const done = progress?.done ?? 0;
+  if (done === 0 && isLimited(queue)) {
+    const load = loadOf(queue, request.messages, request.deduplicationIds, nowMs);
+    if (progress === undefined) refuseOverflow(queue, load);
+    if (dropOldest(state, queue, load)) {
+      // The rest goes in the next turns, and then nothing of the request is refused any more.
+      connection.running = progress ?? begin(core, 0);
+      return limits.sliceMessagesMax;
+    }
+  }
   const slice = sliceFrom(core, request, done);
   if (request.deduplicationIds.length > 0) {
     executeOnce(core, connection, request, progress ?? begin(core, 0), queue, slice, nowMs);

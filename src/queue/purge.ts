@@ -38,6 +38,8 @@ export function retireLanes(state: State, queue: Queue): void {
   queue.unreadable = 0;
   queue.dead = 0;
   queue.bytes = 0;
+  queue.inFlightBytes = 0;
+  queue.deadBytes = 0;
 }
 
 /** What a deletion changes; replay calls it too. */

@@ -80,6 +80,7 @@ export function lease(
   leaveState(queue, chunk, index);
   lane.setState(chunk, index, IN_FLIGHT);
   queue.inFlight += 1;
+  queue.inFlightBytes += chunk.lengths[index]!;
   leases.tokens[row] = token;
   leases.deliveryCounts[row] = leases.deliveryCounts[row]! + 1;
   leases.deadlines.set(row, dueMs);
@@ -150,13 +151,14 @@ function setDead(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: nu
   }
   endLife(state, chunk.rows[index]!);
   queue.dead += 1;
+  queue.deadBytes += chunk.lengths[index]!;
   lane.setState(chunk, index, DEAD);
 }
 
 /** A dead message is ready again, as if it had never failed. */
 export function revive(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
   assert(chunk.states[index] === DEAD, 'what is redriven was dead');
-  queue.dead -= 1;
+  leaveState(queue, chunk, index);
   queue.ready += 1;
   lane.setState(chunk, index, READY);
   state.leases.failureCounts[chunk.rows[index]!] = 0;
@@ -195,6 +197,8 @@ export function loseBody(
   state.journal.addDead(position, length);
   state.journal.addLive(position, 0);
   queue.bytes -= length;
+  if (chunk.states[index] === IN_FLIGHT) queue.inFlightBytes -= length;
+  else if (chunk.states[index] === DEAD) queue.deadBytes -= length;
   chunk.lengths[index] = 0;
   if (chunk.states[index] === DELAYED) ripen(state, queue, lane, chunk, index);
   const before = chunk.states[index];
@@ -262,10 +266,14 @@ export function fail({ leases }: State, row: number, how: Return): void {
 export function leaveState(queue: Queue, chunk: Chunk, index: number): void {
   const before = chunk.states[index];
   if (before === READY) queue.ready -= 1;
-  else if (before === IN_FLIGHT) queue.inFlight -= 1;
-  else if (before === DELAYED) queue.delayed -= 1;
-  else if (before === DEAD) queue.dead -= 1;
-  else queue.unreadable -= 1;
+  else if (before === IN_FLIGHT) {
+    queue.inFlight -= 1;
+    queue.inFlightBytes -= chunk.lengths[index]!;
+  } else if (before === DELAYED) queue.delayed -= 1;
+  else if (before === DEAD) {
+    queue.dead -= 1;
+    queue.deadBytes -= chunk.lengths[index]!;
+  } else queue.unreadable -= 1;
 }
 
 /** The row of a message, made if need be. */
