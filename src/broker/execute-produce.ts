@@ -25,7 +25,7 @@ import {
 
 const duplicate: readonly RefusedReceipt[] = [{ index: 0, code: 'DUPLICATE' }];
 
-/** Returns how many messages were produced. */
+/** Returns its cost in messages. */
 export function executeProduce(
   core: Core,
   connection: Connection,
@@ -50,14 +50,9 @@ export function executeProduce(
   const begun = progress === undefined ? undefined : state.existing(request.queue);
   const queue = begun ?? queueToProduceTo(state, request.queue, nowMs);
   const done = progress?.done ?? 0;
-  if (done === 0 && isLimited(queue)) {
-    const load = loadOf(queue, request.messages, request.deduplicationIds, nowMs);
-    if (progress === undefined) refuseOverflow(queue, load);
-    if (dropOldest(state, queue, load)) {
-      // The rest goes in the next turns, and then nothing of the request is refused any more.
-      connection.running = progress ?? begin(core, 0);
-      return limits.sliceMessagesMax;
-    }
+  if (done === 0 && isLimited(queue) && !hasRoom(core, request, progress, queue, nowMs)) {
+    connection.running = progress ?? begin(core, 0);
+    return limits.sliceMessagesMax;
   }
   const slice = sliceFrom(core, request, done);
   if (request.deduplicationIds.length > 0) {
@@ -73,6 +68,19 @@ export function executeProduce(
     goOn(core, connection, request, progress, firstId, slice.count);
   }
   return slice.count;
+}
+
+/** Refuses what is too much, or makes room for it; false: more is to go in the next turns. */
+function hasRoom(
+  { state }: Core,
+  { messages, deduplicationIds }: Request,
+  progress: RunningRequest | undefined,
+  queue: Queue,
+  nowMs: number,
+): boolean {
+  const load = loadOf(queue, messages, deduplicationIds, nowMs);
+  if (progress === undefined) refuseOverflow(queue, load);
+  return !dropOldest(state, queue, load);
 }
 
 function refuseTooFarAhead({ notBeforeMs }: Request, nowMs: number): void {
