@@ -8,6 +8,7 @@ import { DURABILITY } from '../protocol/operations.ts';
 import type { Request } from '../protocol/request.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
 import type { MessageSlice } from '../queue/journal.ts';
+import { dropOldest, isLimited, loadOf, refuseGroups, refuseOverflow } from '../queue/overflow.ts';
 import { produce, queueToProduceTo } from '../queue/produce.ts';
 import { produceOnce } from '../queue/produce-once.ts';
 import type { Durability, Queue } from '../queue/queue.ts';
@@ -24,7 +25,7 @@ import {
 
 const duplicate: readonly RefusedReceipt[] = [{ index: 0, code: 'DUPLICATE' }];
 
-/** Returns how many messages were produced. */
+/** Returns its cost in messages. */
 export function executeProduce(
   core: Core,
   connection: Connection,
@@ -49,6 +50,10 @@ export function executeProduce(
   const begun = progress === undefined ? undefined : state.existing(request.queue);
   const queue = begun ?? queueToProduceTo(state, request.queue, nowMs);
   const done = progress?.done ?? 0;
+  if (done === 0 && isLimited(queue) && !hasRoom(core, request, progress, queue, nowMs)) {
+    connection.running = progress ?? begin(core, 0);
+    return limits.sliceMessagesMax;
+  }
   const slice = sliceFrom(core, request, done);
   if (request.deduplicationIds.length > 0) {
     executeOnce(core, connection, request, progress ?? begin(core, 0), queue, slice, nowMs);
@@ -63,6 +68,22 @@ export function executeProduce(
     goOn(core, connection, request, progress, firstId, slice.count);
   }
   return slice.count;
+}
+
+/** Refuses what is too much, or makes room for it; false: more is to go in the next turns. */
+function hasRoom(
+  { state }: Core,
+  { messages, deduplicationIds }: Request,
+  progress: RunningRequest | undefined,
+  queue: Queue,
+  nowMs: number,
+): boolean {
+  const load = loadOf(queue, messages, deduplicationIds, nowMs);
+  if (progress === undefined) {
+    refuseGroups(queue, messages.groups);
+    refuseOverflow(queue, load);
+  }
+  return !dropOldest(state, queue, load);
 }
 
 function refuseTooFarAhead({ notBeforeMs }: Request, nowMs: number): void {

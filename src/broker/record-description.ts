@@ -20,7 +20,7 @@ export interface Description {
   readonly [field: string]: unknown;
 }
 
-export const SETTLED_NAMES = ['', 'acked', 'discarded', 'expired'];
+export const SETTLED_NAMES = ['', 'acked', 'discarded', 'expired', 'dropped'];
 /** Of a death too. */
 const RETURNED_NAMES = [
   '',

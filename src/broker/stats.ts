@@ -19,6 +19,7 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
     unreadable: queue.unreadable,
     dead: queue.dead,
     bytes: queue.bytes,
+    deadBytes: queue.deadBytes,
     oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, nowMs - oldestMs),
     waiting: queue.line.size,
     paused: queue.paused,
@@ -35,6 +36,9 @@ export function describeQueue(core: Core, queue: Queue, nowMs: number) {
       deduplicationMs: queue.settings.deduplicationMs ?? limits.deduplicationMsDefault,
       timeToLiveMs: queue.settings.timeToLiveMs ?? null,
       whenExpired: queue.settings.whenExpired ?? 'discard',
+      messagesMax: queue.settings.messagesMax ?? null,
+      bytesMax: queue.settings.bytesMax ?? null,
+      whenFull: queue.settings.whenFull ?? 'refuse',
     },
     counters: queue.counters,
   };

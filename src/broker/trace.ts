@@ -51,7 +51,7 @@ export type Failed = ReturnType<typeof failure>;
 
 /** The message is gone. */
 type Ending = Settled | 'purged' | 'deleted';
-type Settled = 'acked' | 'discarded' | 'expired';
+type Settled = 'acked' | 'discarded' | 'expired' | 'dropped';
 
 export type Step = Place &
   Said & {

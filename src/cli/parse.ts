@@ -62,14 +62,20 @@ export function headersOf(pairs: readonly string[]): Record<string, string> {
   return headers;
 }
 
+/** `-o` is `O`: what has two words is written as flags are, and as the wire has it too. */
+function upperCase(hyphened: string): string {
+  return hyphened[1]!.toUpperCase();
+}
+
 /** A setting of a queue; `default` puts it back. */
 export function parseSetting(takes: Takes): (text: string) => number | string | null {
   return (text) => {
     if (text === 'default') return null;
     if (takes.kind === 'whole') return parseWhole(takes.least, takes.most)(text);
-    const wrong = wrongValue(takes, text);
+    const value = takes.kind === 'word' ? text.replace(/-[a-z]/g, upperCase) : text;
+    const wrong = wrongValue(takes, value);
     if (wrong !== undefined) throw new Error(`${wrong}, not "${text}"`);
-    return text;
+    return value;
   };
 }
 

@@ -111,6 +111,8 @@ function wordsOf(step: Step): string {
       return 'discarded: it failed once too often';
     case 'expired':
       return 'expired: its time to live was over';
+    case 'dropped':
+      return 'dropped: the queue was full, and newer messages came';
     case 'purged':
       return 'purged with all messages of its queue';
     case 'deleted':

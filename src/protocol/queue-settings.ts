@@ -95,6 +95,24 @@ export const settingRows: Readonly<Record<SettingName, SettingRow>> = {
     takes: whole(1, limits.deduplicationMsMax),
     about: 'how long a deduplication ID counts; default: five minutes',
   },
+  messagesMax: {
+    code: 12,
+    flag: '--messages-max <n>',
+    takes: whole(1, Number.MAX_SAFE_INTEGER),
+    about: 'as many messages may wait or be in flight; default: any number',
+  },
+  bytesMax: {
+    code: 13,
+    flag: '--bytes-max <n>',
+    takes: whole(1, Number.MAX_SAFE_INTEGER),
+    about: 'as many bytes may they have, as they are encoded; default: any number',
+  },
+  whenFull: {
+    code: 14,
+    flag: '--when-full <what>',
+    takes: word('refuse', 'dropOldest'),
+    about: 'what a produce above that does: refuse (default) or drop-oldest',
+  },
 };
 
 export const settingNames = Object.keys(settingRows) as readonly SettingName[];

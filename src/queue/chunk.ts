@@ -38,6 +38,7 @@ export class Chunk {
   count = 0;
   live = 0;
   ready = 0;
+  delayed = 0;
   dead = 0;
   /** No entry before this one is ready. */
   readyFrom = 0;
@@ -173,12 +174,15 @@ export class Chunk {
     assert(before !== GONE && before !== state, 'a message that is there changes its state');
     this.states[index] = state;
     if (before === READY) this.ready -= 1;
+    else if (before === DELAYED) this.delayed -= 1;
     else if (before === DEAD) this.dead -= 1;
     if (state === READY) {
       this.ready += 1;
       if (index < this.readyFrom) this.readyFrom = index;
     } else if (state === GONE) {
       this.live -= 1;
+    } else if (state === DELAYED) {
+      this.delayed += 1;
     } else if (state === DEAD) {
       this.dead += 1;
     }
@@ -230,10 +234,12 @@ export class Chunk {
     this.count = index;
     this.live = 0;
     this.ready = 0;
+    this.delayed = 0;
     this.dead = 0;
     for (let at = 0; at < index; at += 1) {
       if (this.states[at] !== GONE) this.live += 1;
       if (this.states[at] === READY) this.ready += 1;
+      if (this.states[at] === DELAYED) this.delayed += 1;
       if (this.states[at] === DEAD) this.dead += 1;
     }
     this.readyFrom = Math.min(this.readyFrom, index);

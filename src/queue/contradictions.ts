@@ -16,11 +16,15 @@ export function contradictionIn(
   settings: QueueSettings,
 ): Contradiction | undefined {
   const { backoff, backoffMs, backoffMsMax, deadQueue, whenFailed } = settings;
+  const { messagesMax, bytesMax, whenFull } = settings;
   if (backoffMs === undefined) {
     if (backoff !== undefined) return { field: 'backoff', what: 'needs backoffMs' };
     if (backoffMsMax !== undefined) return { field: 'backoffMsMax', what: 'needs backoffMs' };
   } else if (backoffMsMax !== undefined && backoffMsMax < backoffMs) {
     return { field: 'backoffMsMax', what: 'must not be less than backoffMs' };
+  }
+  if (whenFull !== undefined && messagesMax === undefined && bytesMax === undefined) {
+    return { field: 'whenFull', what: 'needs messagesMax or bytesMax' };
   }
   if (deadQueue === undefined) return undefined;
   if (whenFailed === 'discard') return { field: 'deadQueue', what: 'contradicts whenFailed' };

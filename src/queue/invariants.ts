@@ -38,6 +38,7 @@ function checkQueue(state: State, queue: Queue): number {
   let rows = 0;
   const counts = [0, 0, 0, 0, 0, 0, 0];
   let bytes = 0;
+  let [inFlightBytes, deadBytes] = [0, 0];
   for (const [at, lane] of queue.lanes.entries()) {
     assert(at === 0 || queue.lanes[at - 1]!.priority > lane.priority, 'priorities of lanes fall');
     checkLane(lane);
@@ -48,6 +49,8 @@ function checkQueue(state: State, queue: Queue): number {
         counts[status] = counts[status]! + 1;
         if (status === GONE) continue;
         bytes += chunk.lengths[index]!;
+        if (status === IN_FLIGHT) inFlightBytes += chunk.lengths[index]!;
+        if (status === DEAD) deadBytes += chunk.lengths[index]!;
         checkMessage(state, queue, lane, chunk, index);
       }
     }
@@ -57,6 +60,10 @@ function checkQueue(state: State, queue: Queue): number {
     'ready and in flight',
   );
   assert(queue.delayed === counts[DELAYED] && queue.bytes === bytes, 'delayed, and bytes');
+  assert(
+    queue.inFlightBytes === inFlightBytes && queue.deadBytes === deadBytes,
+    'bytes in flight, and dead',
+  );
   assert(
     queue.unreadable === counts[UNREADABLE] && queue.dead === counts[DEAD],
     'unreadable, dead',
@@ -124,7 +131,10 @@ function checkLane(lane: Lane): void {
       );
     }
     live += chunk.live;
-    const dead = chunk.states.subarray(0, chunk.count).filter((status) => status === DEAD);
+    const states = chunk.states.subarray(0, chunk.count);
+    const delayed = states.filter((status) => status === DELAYED);
+    const dead = states.filter((status) => status === DEAD);
+    assert(chunk.delayed === delayed.length, 'delayed of a chunk');
     assert(chunk.dead === dead.length, 'dead of a chunk');
     ready += chunk.ready;
   }

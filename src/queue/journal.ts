@@ -17,10 +17,13 @@ export const SETTLED_ACKED = 1;
 export const SETTLED_DISCARDED = 2;
 /** Its time to live was over. */
 export const SETTLED_EXPIRED = 3;
+/** There was no room for it beside newer ones. */
+export const SETTLED_DROPPED = 4;
 export type SettledReason =
   | typeof SETTLED_ACKED
   | typeof SETTLED_DISCARDED
-  | typeof SETTLED_EXPIRED;
+  | typeof SETTLED_EXPIRED
+  | typeof SETTLED_DROPPED;
 
 /**
  * Why a delivery ended without an ack. All but a release count as a failure. The numbers are

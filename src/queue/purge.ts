@@ -40,6 +40,8 @@ export function retireLanes(state: State, queue: Queue): void {
   queue.held = 0;
   queue.groups = undefined;
   queue.bytes = 0;
+  queue.inFlightBytes = 0;
+  queue.deadBytes = 0;
 }
 
 /** What a deletion changes; replay calls it too. */

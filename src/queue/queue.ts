@@ -31,11 +31,17 @@ export interface QueueSettings {
   whenExpired?: WhenExpired | undefined;
   /** How long a deduplication ID counts. */
   deduplicationMs?: number | undefined;
+  /** What may wait or be in flight; undefined: any number. */
+  messagesMax?: number | undefined;
+  bytesMax?: number | undefined;
+  /** What becomes of a produce above that; undefined: it is refused. */
+  whenFull?: WhenFull | undefined;
 }
 
 export type WhenFailed = 'dead' | 'discard';
 export type BackOff = 'fixed' | 'linear' | 'exponential';
 export type WhenExpired = 'discard' | 'dead';
+export type WhenFull = 'refuse' | 'dropOldest';
 
 export type Paused = 'none' | 'produce' | 'receive' | 'both';
 
@@ -59,6 +65,8 @@ export interface QueueCounters {
   duplicates: number;
   /** Past their time to live, whether they went or are dead. */
   timedOut: number;
+  /** To make room for newer ones. */
+  dropped: number;
 }
 
 export class Queue {
@@ -82,6 +90,9 @@ export class Queue {
   /** Ready but for their group's turn. */
   held = 0;
   bytes = 0;
+  /** Of those, what is in flight and what is dead. */
+  inFlightBytes = 0;
+  deadBytes = 0;
   /** Undefined: no message has a group. */
   groups: Groups | undefined;
   /** Undefined: it knows none. */
@@ -107,6 +118,7 @@ export class Queue {
     moved: 0,
     duplicates: 0,
     timedOut: 0,
+    dropped: 0,
   };
 
   /** What `locate` found. */

@@ -82,6 +82,7 @@ export function lease(
   leaveState(queue, chunk, index);
   lane.setState(chunk, index, IN_FLIGHT);
   queue.inFlight += 1;
+  queue.inFlightBytes += chunk.lengths[index]!;
   leases.tokens[row] = token;
   leases.deliveryCounts[row] = leases.deliveryCounts[row]! + 1;
   leases.deadlines.set(row, dueMs);
@@ -154,6 +155,7 @@ function setDead(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: nu
   }
   endLife(state, chunk.rows[index]!);
   queue.dead += 1;
+  queue.deadBytes += chunk.lengths[index]!;
   lane.setState(chunk, index, DEAD);
   if (chunk.groups !== undefined) passTurn(state, queue, chunk, index);
 }
@@ -161,7 +163,7 @@ function setDead(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: nu
 /** A dead message is ready again, as if it had never failed. */
 export function revive(state: State, queue: Queue, lane: Lane, chunk: Chunk, index: number): void {
   assert(chunk.states[index] === DEAD, 'what is redriven was dead');
-  queue.dead -= 1;
+  leaveState(queue, chunk, index);
   queue.ready += 1;
   lane.setState(chunk, index, READY);
   state.leases.failureCounts[chunk.rows[index]!] = 0;
@@ -202,6 +204,8 @@ export function loseBody(
   state.journal.addDead(position, length);
   state.journal.addLive(position, 0);
   queue.bytes -= length;
+  if (chunk.states[index] === IN_FLIGHT) queue.inFlightBytes -= length;
+  else if (chunk.states[index] === DEAD) queue.deadBytes -= length;
   chunk.lengths[index] = 0;
   if (chunk.states[index] === DELAYED) ripen(state, queue, lane, chunk, index);
   const before = chunk.states[index];
@@ -271,11 +275,15 @@ export function fail({ leases }: State, row: number, how: Return): void {
 export function leaveState(queue: Queue, chunk: Chunk, index: number): void {
   const before = chunk.states[index];
   if (before === READY) queue.ready -= 1;
-  else if (before === IN_FLIGHT) queue.inFlight -= 1;
-  else if (before === DELAYED) queue.delayed -= 1;
-  else if (before === DEAD) queue.dead -= 1;
+  else if (before === IN_FLIGHT) {
+    queue.inFlight -= 1;
+    queue.inFlightBytes -= chunk.lengths[index]!;
+  } else if (before === DELAYED) queue.delayed -= 1;
   else if (before === HELD) queue.held -= 1;
-  else queue.unreadable -= 1;
+  else if (before === DEAD) {
+    queue.dead -= 1;
+    queue.deadBytes -= chunk.lengths[index]!;
+  } else queue.unreadable -= 1;
 }
 
 /** The row of a message, made if need be. */

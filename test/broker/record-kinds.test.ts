@@ -28,6 +28,7 @@ import {
   RETURNED_SESSION_LOST,
   SETTLED_ACKED,
   SETTLED_DISCARDED,
+  SETTLED_DROPPED,
   SETTLED_EXPIRED,
 } from '../../src/queue/journal.ts';
 import type { Told } from '../queue/support/recorder.ts';
@@ -165,6 +166,7 @@ test('the codes', () => {
       `${SETTLED_ACKED} acked`,
       `${SETTLED_DISCARDED} discarded`,
       `${SETTLED_EXPIRED} expired`,
+      `${SETTLED_DROPPED} dropped`,
     ],
     ['reason of `died`', `as of a failure, or ${DIED_EXPIRED} time to live over`],
     [

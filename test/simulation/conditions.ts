@@ -4,6 +4,7 @@
  * rare combinations are seen as well as everything at once.
  */
 import type { Random } from '../support/random.ts';
+import type { Limits } from './oracle-limits.ts';
 
 export interface Conditions {
   readonly chaosMs: number;
@@ -52,6 +53,9 @@ export interface Conditions {
   readonly failuresMax: number;
   /** Whether what dies in them goes to a queue of its own. */
   readonly hasLetters: boolean;
+  /** With limits; none of those in which messages die. */
+  readonly limitedQueues: readonly string[];
+  readonly limits: Limits;
   /** How they back off; 0: not at all. */
   readonly backoffMs: number;
   readonly weakProduceChance: number;
@@ -147,6 +151,12 @@ export function drawConditions(random: Random): Conditions {
     onceChance: random.pick([0, 0, 0.3]),
     deduplicationMs: random.pick([50, 2000]),
     groupChance: random.pick([0, 0, 0.5]),
+    limitedQueues: queues.filter((queue) => random.chance(0.2) && !mortalQueues.includes(queue)),
+    limits: {
+      messagesMax: random.pick([1, 3, 12]),
+      bytesMax: random.pick([500, 5_000, 50_000]),
+      dropsOldest: random.chance(0.5),
+    },
   };
 }
 
@@ -194,6 +204,7 @@ export const parts = {
   laterTimes: { notBeforeChance: 0 },
   deduplication: { onceChance: 0 },
   groups: { groupChance: 0 },
+  limits: { limitedQueues: [] },
 } as const satisfies Record<string, Partial<Conditions>>;
 
 export type Part = keyof typeof parts;

@@ -2,7 +2,7 @@
  * An operator: makes, configures, pauses, purges and deletes queues, one request after the other,
  * and asks for their counts.
  */
-import { limits } from '../../src/limits.ts';
+import { limits as bounds } from '../../src/limits.ts';
 import { ANSWER } from '../../src/protocol/operations.ts';
 import type { Reply } from '../../src/protocol/reply.ts';
 import { writeAdminister } from '../../src/protocol/requests.ts';
@@ -39,7 +39,7 @@ export class Operator {
   makeQueues(): void {
     const { conditions } = this.world;
     const { weakQueues, mortalQueues, failuresMax, hasLetters, backoffMs } = conditions;
-    const { deduplicationMs } = conditions;
+    const { deduplicationMs, limitedQueues, limits } = conditions;
     const mortal = {
       failuresMax,
       deduplicationMs,
@@ -48,8 +48,11 @@ export class Operator {
       ...(backoffMs > 0 && { backoffMs, backoff: 'exponential', backoffMsMax: 8 * backoffMs }),
       ...(conditions.keepsOverdue && { whenExpired: 'dead' }),
     };
-    for (const queue of new Set([...weakQueues, ...mortalQueues])) {
+    const { messagesMax, bytesMax, dropsOldest } = limits;
+    const limited = { messagesMax, bytesMax, ...(dropsOldest && { whenFull: 'dropOldest' }) };
+    for (const queue of new Set([...weakQueues, ...mortalQueues, ...limitedQueues])) {
       const settings = {
+        ...(limitedQueues.includes(queue) && limited),
         ...(weakQueues.includes(queue) && { durability: 'write' }),
         ...(mortalQueues.includes(queue) && mortal),
       };
@@ -103,7 +106,7 @@ export class Operator {
 
   /** A page, and as many more as are wanted; then one message of the last page by itself. */
   private browse(queue: string, more: number, after?: string): void {
-    const bodyBytes = limits.bodyBytesMax;
+    const bodyBytes = bounds.bodyBytesMax;
     this.ask('messages', { queue, bodyBytes, after, limit: 10 }, ({ value }, askedMs) => {
       const { messages, next } = value as { messages: Shown[]; next: string | null };
       this.shown(queue, messages, askedMs);
@@ -195,8 +198,11 @@ export class Operator {
 
   private read(reply: Reply, askedMs: number): void {
     const { oracle, nowMs } = this.world;
-    const value = reply.value as QueueDescription & { queues?: QueueDescription[] };
+    const value = reply.value as QueueCounts & { queues?: QueueCounts[] };
     const described = value.queues ?? (value.settings === undefined ? [] : [value]);
-    for (const queue of described) oracle.settings.read(queue, askedMs, nowMs);
+    for (const queue of described) {
+      oracle.settings.read(queue, askedMs, nowMs);
+      oracle.limits.told(queue);
+    }
   }
 }

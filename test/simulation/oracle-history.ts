@@ -3,6 +3,7 @@
  * known, what a power cut may undo, and whether a lease is in force for certain.
  */
 import { OracleClock } from './oracle-clock.ts';
+import type { Limits } from './oracle-limits.ts';
 import {
   emptyOracleCounts,
   type Lease,
@@ -26,6 +27,10 @@ export interface OracleSettings {
   readonly letters: string | undefined;
   /** How long a queue knows a deduplication ID. */
   readonly windowsOf: (queue: string) => { readonly leastMs: number; readonly mostMs: number };
+  /** Undefined: none. */
+  readonly limitsOf: (queue: string) => Limits | undefined;
+  /** So many more a queue may hold, of frames in slices. */
+  readonly besidesMax: number;
   /** What is produced in one request is there whole or not at all up to so much of it. */
   readonly wholeMessagesMax: number;
   readonly wholeBytesMax: number;
@@ -153,8 +158,12 @@ export class History {
   }
 }
 
-/** Whether it may end by its time to live, which is short. */
-export function isFleeting({ timeToLiveMs }: Message): boolean {
+/** Whether it may end by itself: by its time to live, or to make room for newer ones. */
+export function isFleeting(message: Message): boolean {
+  return message.mayBeDropped || isShortLived(message);
+}
+
+export function isShortLived({ timeToLiveMs }: Message): boolean {
   return timeToLiveMs < fleetingMs;
 }
 

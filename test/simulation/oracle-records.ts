@@ -41,6 +41,8 @@ export interface Message {
   readonly notBeforeMs: number;
   /** From when it was produced; infinity: for ever. */
   readonly timeToLiveMs: number;
+  /** While nobody has it, to make room for newer ones. */
+  readonly mayBeDropped: boolean;
   /** In broker time: if nobody took it, it was ready by then. */
   dueHighMs: number;
   /** Not ready at once, when produced or given back. */

@@ -9,6 +9,8 @@ export interface QueueFacts {
   readonly durability: string;
   /** Undefined: messages do not die. */
   readonly failuresMax?: number;
+  /** Undefined: any number. */
+  readonly messagesMax?: number;
   readonly isProducePaused: boolean;
   readonly isReceivePaused: boolean;
 }
@@ -17,7 +19,9 @@ export interface SettingsChange {
   readonly verb: string;
   readonly queue: string;
   readonly what?: string;
-  readonly settings?: Partial<Pick<QueueFacts, 'visibilityMs' | 'durability' | 'failuresMax'>>;
+  readonly settings?: Partial<
+    Pick<QueueFacts, 'visibilityMs' | 'durability' | 'failuresMax' | 'messagesMax'>
+  >;
 }
 
 /** As an answer describes a queue. */
@@ -28,6 +32,7 @@ export interface QueueDescription {
     readonly visibilityMs: number;
     readonly durability: string;
     readonly failuresMax: number | null;
+    readonly messagesMax: number | null;
   };
 }
 
@@ -72,6 +77,7 @@ export class SettingsOracle {
         facts.visibilityMs === settings.visibilityMs &&
         facts.durability === settings.durability &&
         (facts.failuresMax ?? null) === settings.failuresMax &&
+        (facts.messagesMax ?? null) === settings.messagesMax &&
         paused === pausedName(facts),
     );
     if (fits) return;

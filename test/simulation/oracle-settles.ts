@@ -113,7 +113,9 @@ export class SettleOracle {
       const mayBeGone =
         message.gone !== undefined || isMaybeAcked(message) || history.mayHaveMoved(lease);
       const isMaybeOverdue = history.isMaybeOverdue(message, life, nowMs);
+      const isMaybeDropped = message.mayBeDropped && !history.isCertain(lease, life, nowMs, settle);
       if (!mayBeGone && isMaybeOverdue) history.counts.goneInTime += 1;
+      else if (isMaybeDropped) return;
       else if (!mayBeGone && !isMaybePurged(message) && !lease.isDoubtful) {
         throw new Violation(`${is} but nobody took it away`);
       }

@@ -36,6 +36,8 @@ class Story {
       mortalQueues: [],
       letters: undefined,
       windowsOf: () => ({ leastMs: 100, mostMs: 100 }),
+      limitsOf: () => undefined,
+      besidesMax: 0,
       wholeMessagesMax: 2,
       wholeBytesMax: 100,
     },

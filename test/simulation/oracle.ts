@@ -11,10 +11,12 @@ import {
   isLess,
   isMaybeAcked,
   isMaybePurged,
+  isShortLived,
   name,
   type OracleSettings,
   Violation,
 } from './oracle-history.ts';
+import { LimitsOracle } from './oracle-limits.ts';
 import { LivenessOracle } from './oracle-liveness.ts';
 import { checkShown, type LookFacts } from './oracle-looks.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
@@ -24,6 +26,7 @@ import { SettleOracle } from './oracle-settles.ts';
 export type OracleCounts = History['counts'] &
   SettingsOracle['counts'] &
   LivenessOracle['counts'] &
+  LimitsOracle['counts'] &
   DeduplicationOracle['counts'];
 
 /** What was told to a process before it was paused, it hears so long after it goes on. */
@@ -50,6 +53,7 @@ export class Oracle {
   readonly settings: SettingsOracle;
   readonly liveness: LivenessOracle;
   readonly deduplication: DeduplicationOracle;
+  readonly limits: LimitsOracle;
   private readonly purges = new Set<Purge>();
   /** Requests of several messages that are there whole or not at all. */
   private readonly wholes: (readonly Message[])[] = [];
@@ -64,6 +68,7 @@ export class Oracle {
     this.deliveries = new DeliveryOracle(this.history);
     this.settles = new SettleOracle(this.history);
     this.deduplication = new DeduplicationOracle(this.history, settings.windowsOf);
+    this.limits = new LimitsOracle(this.history);
   }
 
   get counts(): OracleCounts {
@@ -71,6 +76,7 @@ export class Oracle {
       ...this.history.counts,
       ...this.settings.counts,
       ...this.liveness.counts,
+      ...this.limits.counts,
       ...this.deduplication.counts,
     };
   }
@@ -168,6 +174,7 @@ export class Oracle {
         delayMs,
         notBeforeMs,
         timeToLiveMs,
+        mayBeDropped: history.settings.limitsOf(facts.queue)?.dropsOldest === true,
         dueHighMs: Number.POSITIVE_INFINITY,
         isDelayed: delayMs > 0 || notBeforeMs > 0,
         id: undefined,
@@ -236,6 +243,7 @@ export class Oracle {
   }
 
   refused(messages: readonly Message[], code: string, sentMs: number, nowMs: number): void {
+    if (code === 'QUEUE_FULL') this.limits.refused(messages[0]!.queue, sentMs);
     if (code === 'PAUSED') this.settings.refusedAsPaused(messages[0]!.queue, sentMs, nowMs);
     for (const message of messages) {
       if (message.leases.length > 0) throw new Violation(`${name(message)} was refused`);
@@ -316,7 +324,7 @@ export class Oracle {
         continue;
       }
       if (gone !== undefined || message.purgedMs !== undefined) continue;
-      if (isFleeting(message)) {
+      if (isShortLived(message)) {
         this.history.counts.timedOut += 1;
         continue;
       }
@@ -324,7 +332,8 @@ export class Oracle {
         this.history.counts.undecided += 1;
         continue;
       }
-      throw new Violation(`${name(message)} was confirmed and is lost`);
+      if (!message.mayBeDropped) throw new Violation(`${name(message)} was confirmed and is lost`);
+      this.limits.missing(message);
     }
     for (const messages of this.wholes) this.finishWhole(messages);
   }

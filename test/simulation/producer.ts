@@ -46,10 +46,11 @@ export class Producer {
     const { random, conditions } = world;
     const count = random.chance(0.7) ? 1 : random.integer(1, conditions.batchMax);
     const times = this.times();
-    const groups = this.groups(count);
+    const queue = given ?? random.pick(conditions.queues);
+    const groups = this.groups(queue, count);
     const facts = {
       ...times,
-      queue: given ?? random.pick(conditions.queues),
+      queue,
       bodies: Array.from({ length: count }, () => this.body(count)),
       priority: groups === undefined ? random.integer(0, conditions.priorities - 1) : 0,
       isWeak: random.chance(conditions.weakProduceChance),
@@ -98,9 +99,12 @@ export class Producer {
     );
   }
 
-  private groups(count: number): (string | undefined)[] | undefined {
+  /** A queue that drops the oldest takes none. */
+  private groups(queue: string, count: number): (string | undefined)[] | undefined {
     const { random, conditions } = this.world;
-    if (!random.chance(conditions.groupChance)) return undefined;
+    const { limits, limitedQueues, groupChance } = conditions;
+    const mayDrop = limits.dropsOldest && limitedQueues.includes(queue);
+    if (mayDrop || !random.chance(groupChance)) return undefined;
     return Array.from({ length: count }, () => random.pick(['east', 'west', 'north', undefined]));
   }
 

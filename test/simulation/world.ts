@@ -48,6 +48,7 @@ const mendedMs = 3000;
 const passing = new Set([
   'DRAINING',
   'PAUSED',
+  'QUEUE_FULL',
   'QUEUE_DELETED',
   'QUEUE_NOT_FOUND',
   'QUEUE_EXISTS',
@@ -109,6 +110,10 @@ export class World {
       mortalQueues: conditions.mortalQueues,
       letters: conditions.hasLetters ? letters : undefined,
       windowsOf: (queue: string) => windowsOf(conditions, queue),
+      limitsOf: (queue: string) =>
+        conditions.limitedQueues.includes(queue) ? conditions.limits : undefined,
+      // A frame of one message is never in slices.
+      besidesMax: conditions.batchMax === 1 ? 0 : (conditions.producers + 4) * conditions.batchMax,
       wholeMessagesMax: smallLimits.turnMessagesMax,
       // A frame has more than its bodies.
       wholeBytesMax: smallLimits.turnBytesMax / 2,

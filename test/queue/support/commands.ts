@@ -218,8 +218,11 @@ function configureOne(comparison: Comparison, random: Random): void {
     backoff: random.pick(['fixed', 'linear', 'exponential']),
     backoffMsMax: random.pick([1_000, 5_000, Number.POSITIVE_INFINITY]),
     timeToLiveMs: random.chance(0.3) ? random.integer(1, 9_000) : Number.POSITIVE_INFINITY,
-    keepsOverdue: random.chance(0.6),
+    keepsOverdue: random.chance(0.7),
     deduplicationMs: random.integer(1, 60_000),
+    messagesMax: random.chance(0.2) ? random.integer(1, 40) : Number.POSITIVE_INFINITY,
+    bytesMax: random.chance(0.1) ? random.integer(1, 600) : Number.POSITIVE_INFINITY,
+    dropsOldest: random.chance(0.5),
   });
 }
 

@@ -78,6 +78,13 @@ export class Comparison {
     const expected = model.produce(name, bodies, priority, times, rig.nowMs);
     const actual = refusal(() => rig.produce(name, bodies, priority, times.delayMs, times));
     assert.is(actual, expected);
+    this.noteFull(name, expected);
+  }
+
+  /** What limits did so far. */
+  private noteFull(name: string, outcome: unknown): void {
+    if (outcome === 'QUEUE_FULL') this.note('refused as full');
+    if (this.model.queue(name).counters.dropped > 0) this.note('dropped');
   }
 
   produceOnce(
@@ -89,6 +96,7 @@ export class Comparison {
     const expected = model.produceOnce(name, bodies, keys, rig.nowMs);
     const actual = refusal(() => producedBy(rig.produceOnce(name, bodies, keys)));
     assert.equal(actual, expected);
+    this.noteFull(name, expected);
     if (typeof expected === 'string') return;
     for (const [, isDuplicate] of expected)
       this.note(isDuplicate ? 'duplicate' : 'first of its ID');
@@ -214,6 +222,7 @@ export class Comparison {
     const { pausesProduce, pausesReceive, visibilityMs, failuresMax, discards } = wanted;
     const { deadQueue, backoffMs, backoff, backoffMsMax } = wanted;
     const { timeToLiveMs, keepsOverdue, deduplicationMs } = wanted;
+    const { messagesMax, bytesMax, dropsOldest } = wanted;
     if (pausesProduce) queue.paused = pausesReceive ? 'both' : 'produce';
     else queue.paused = pausesReceive ? 'receive' : 'none';
     queue.settings = {
@@ -227,6 +236,9 @@ export class Comparison {
       timeToLiveMs: timeToLiveMs === Number.POSITIVE_INFINITY ? undefined : timeToLiveMs,
       whenExpired: keepsOverdue ? 'dead' : undefined,
       deduplicationMs,
+      messagesMax: messagesMax === Number.POSITIVE_INFINITY ? undefined : messagesMax,
+      bytesMax: bytesMax === Number.POSITIVE_INFINITY ? undefined : bytesMax,
+      whenFull: dropsOldest ? 'dropOldest' : undefined,
     };
     queue.position = recorder.queueSet(queue);
     state.changed.add(queue);

@@ -63,6 +63,11 @@ export interface ModelQueue {
   /** Past its time to live a message is dead, or goes. */
   keepsOverdue: boolean;
   deduplicationMs: number;
+  /** Of what waits or is in flight; infinity: no limit. */
+  messagesMax: number;
+  bytesMax: number;
+  /** Above that the oldest go, or what comes is refused. */
+  dropsOldest: boolean;
   known: { key: string; id: number; untilMs: number }[];
   readonly counters: Record<Counter, number>;
 }
@@ -82,7 +87,8 @@ export type Counter =
   | 'redriven'
   | 'moved'
   | 'duplicates'
-  | 'timedOut';
+  | 'timedOut'
+  | 'dropped';
 
 export interface ModelTimes {
   readonly group?: string | undefined;
@@ -132,6 +138,7 @@ export function zeros(): Record<Counter, number> {
     moved: 0,
     duplicates: 0,
     timedOut: 0,
+    dropped: 0,
   };
 }
 
@@ -168,6 +175,9 @@ export class Model {
       timeToLiveMs: Number.POSITIVE_INFINITY,
       keepsOverdue: false,
       deduplicationMs: deduplicationMsDefault,
+      messagesMax: Number.POSITIVE_INFINITY,
+      bytesMax: Number.POSITIVE_INFINITY,
+      dropsOldest: false,
       known: [],
       counters: zeros(),
     };
@@ -180,12 +190,24 @@ export class Model {
     name: string,
     bodies: readonly Buffer[],
     priority: number,
-    { delayMs = 0, notBeforeMs = 0, timeToLiveMs, group }: ModelTimes,
+    times: ModelTimes,
     now: number,
   ) {
-    const dueMs = Math.max(now + delayMs, notBeforeMs);
     const queue = this.queue(name);
     if (queue.pausesProduce) return 'PAUSED';
+    const isLimited = queue.messagesMax < Infinity || queue.bytesMax < Infinity;
+    if (isLimited && queue.dropsOldest && times.group !== undefined) return 'BAD_REQUEST';
+    return makeRoom(queue, bodies) ? this.add(queue, bodies, priority, times, now) : 'QUEUE_FULL';
+  }
+
+  private add(
+    queue: ModelQueue,
+    bodies: readonly Buffer[],
+    priority: number,
+    { delayMs = 0, notBeforeMs = 0, timeToLiveMs, group }: ModelTimes,
+    now: number,
+  ): number {
+    const dueMs = Math.max(now + delayMs, notBeforeMs);
     const first = this.nextId;
     for (const body of bodies) {
       queue.messages.push({
@@ -218,12 +240,18 @@ export class Model {
   ) {
     const queue = this.queue(name);
     if (queue.pausesProduce) return 'PAUSED';
+    const find = (key: string | undefined) =>
+      queue.known.findLast((entry) => entry.key === key && entry.untilMs > now);
+    const isNew = (key: string | undefined, at: number) =>
+      key === undefined || (find(key) === undefined && keys.indexOf(key) === at);
+    const fresh = bodies.filter((_, at) => isNew(keys[at], at));
+    if (!makeRoom(queue, fresh)) return 'QUEUE_FULL';
     return bodies.map((body, at): [number, boolean] => {
       const key = keys[at];
-      const known = queue.known.findLast((entry) => entry.key === key && entry.untilMs > now);
+      const known = find(key);
       queue.counters.duplicates += known === undefined ? 0 : 1;
       if (known !== undefined) return [known.id, true];
-      const id = this.produce(name, [body], 0, {}, now) as number;
+      const id = this.add(queue, [body], 0, {}, now);
       if (key !== undefined) queue.known.push({ key, id, untilMs: now + queue.deduplicationMs });
       return [id, false];
     });
@@ -508,6 +536,28 @@ export class Model {
     most = Math.min(most, backoffMsMax);
     return most === 0 ? 0 : this.spread(most, id, deliveryCount);
   }
+}
+
+/** Lets the oldest of the lowest priority go where that helps. Returns whether there is room. */
+function makeRoom(queue: ModelQueue, bodies: readonly Buffer[]): boolean {
+  const bytesOf = (all: readonly Buffer[]) => all.reduce((sum, { length }) => sum + length, 0);
+  const fits = (messages: readonly ModelMessage[]) =>
+    messages.length + bodies.length <= queue.messagesMax &&
+    bytesOf(messages.map(({ body }) => body)) + bytesOf(bodies) <= queue.bytesMax;
+  let counted = queue.messages.filter(({ state }) => state !== 'dead');
+  if (fits(counted)) return true;
+  const hasGroups = queue.messages.some(({ group }) => group !== undefined);
+  if (!queue.dropsOldest || hasGroups) return false;
+  if (!fits(counted.filter(({ state }) => state === 'in flight'))) return false;
+  const waiting = counted.filter(({ state }) => state !== 'in flight');
+  waiting.sort((a, b) => a.priority - b.priority || a.id - b.id);
+  while (!fits(counted)) {
+    const oldest = waiting.shift()!;
+    counted = counted.filter((message) => message !== oldest);
+    queue.messages = queue.messages.filter((message) => message !== oldest);
+    queue.counters.dropped += 1;
+  }
+  return true;
 }
 
 function timeOut(queue: ModelQueue, message: ModelMessage, atMs: number): void {

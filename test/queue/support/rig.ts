@@ -10,6 +10,13 @@ import type { DeliveryBatch } from '../../../src/queue/delivery-batch.ts';
 import { expire } from '../../../src/queue/expire.ts';
 import { checkInvariants } from '../../../src/queue/invariants.ts';
 import type { Bodies, MessageSlice, Outlet } from '../../../src/queue/journal.ts';
+import {
+  dropOldest,
+  isLimited,
+  loadOf,
+  refuseGroups,
+  refuseOverflow,
+} from '../../../src/queue/overflow.ts';
 import { type ProduceManner, produce, queueToProduceTo } from '../../../src/queue/produce.ts';
 import { type Part, produceOnce } from '../../../src/queue/produce-once.ts';
 import type { Queue } from '../../../src/queue/queue.ts';
@@ -155,6 +162,7 @@ export class Rig implements Outlet, Bodies {
     const queue = queueToProduceTo(state, name, nowMs);
     const list =
       typeof bodies === 'number' ? Array.from({ length: bodies }, () => Buffer.from('x')) : bodies;
+    this.makeRoom(queue, list, [], group);
     const manner = { priority, delayMs, notBeforeMs, timeToLiveMs };
     return produce(state, queue, manner, sliced(list, group), nowMs);
   }
@@ -166,6 +174,7 @@ export class Rig implements Outlet, Bodies {
   ): Part[] {
     const { state, nowMs } = this;
     const queue = queueToProduceTo(state, name, nowMs);
+    this.makeRoom(queue, bodies, keys);
     const manner = { priority: 0, delayMs: 0, notBeforeMs: 0, timeToLiveMs: 0 };
     // A slice begins behind others of its frame.
     return produceOnce(
@@ -176,6 +185,21 @@ export class Rig implements Outlet, Bodies {
       [undefined, undefined, ...keys],
       nowMs,
     );
+  }
+
+  /** As the broker does before it produces, in as many slices as it takes. */
+  private makeRoom(
+    queue: Queue,
+    bodies: readonly Buffer[],
+    keys: readonly (string | undefined)[],
+    group?: string,
+  ): void {
+    if (!isLimited(queue)) return;
+    const lengths = Uint32Array.from(bodies, ({ length }) => length);
+    const load = loadOf(queue, { count: bodies.length, lengths }, keys, this.nowMs);
+    refuseGroups(queue, group === undefined ? undefined : [group]);
+    refuseOverflow(queue, load);
+    while (dropOldest(this.state, queue, load)) checkInvariants(this.state);
   }
 
   /** Asks for messages; `dispatch` gives them. Without `waitMs` it does not wait. */
