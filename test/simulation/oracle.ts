@@ -18,7 +18,7 @@ import {
 import { LivenessOracle } from './oracle-liveness.ts';
 import { checkShown, type LookFacts } from './oracle-looks.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
-import { type QueueFacts, SettingsOracle } from './oracle-settings.ts';
+import { SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
 
 export type OracleCounts = History['counts'] &
@@ -55,7 +55,7 @@ export class Oracle {
 
   constructor(
     settings: OracleSettings,
-    queueDefaults: Pick<QueueFacts, 'visibilityMs' | 'durability'>,
+    queueDefaults: ConstructorParameters<typeof SettingsOracle>[0],
   ) {
     this.history = new History(settings);
     this.settings = new SettingsOracle(queueDefaults);
