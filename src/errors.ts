@@ -26,6 +26,7 @@ export const CODES = {
   BODY_TOO_LARGE: { meaning: 'a message body is longer than the limit' },
   BATCH_TOO_LARGE: { meaning: 'more messages or receipts than a batch may hold' },
   QUEUE_NOT_FOUND: { meaning: 'the queue does not exist' },
+  TEMPLATE_NOT_FOUND: { meaning: 'there is no template with this pattern' },
   QUEUE_EXISTS: { meaning: 'a queue of this name exists already' },
   QUEUE_DELETED: { meaning: 'the queue was deleted while this waited' },
   PAUSED: { meaning: 'the queue is paused for this operation' },

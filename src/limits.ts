@@ -40,6 +40,7 @@ export const limits = {
 
   /** Rules. */
   queuesMax: 200_000,
+  templatesMax: 1_000,
   visibilityMsDefault: 30 * SECOND_MS,
   visibilityMsMax: settable.visibilityMs[1],
   delayMsMax: 3_660 * DAY_MS,

@@ -1,27 +1,26 @@
 /**
- * What operators ask: queues by name, made, configured, paused, purged, deleted; figures. Arguments
- * are plain values from the wire, checked here by name.
+ * What operators ask: queues by name, made, configured, paused, purged, deleted; templates;
+ * figures. Arguments are plain values from the wire, checked here by name.
  */
 import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { writeOk } from '../protocol/answers.ts';
 import { isChange } from '../protocol/features.ts';
-import { isSettingName, settingRows, wrongValue } from '../protocol/queue-settings.ts';
 import type { Request } from '../protocol/request.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
-import { contradictionIn } from '../queue/contradictions.ts';
-import { createQueue } from '../queue/produce.ts';
+import { createDeadQueue, createQueue, inheritedSettings } from '../queue/create.ts';
 import { deleteQueue, purge } from '../queue/purge.ts';
 import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
 import { deadIds, redrive } from '../queue/redrive.ts';
 import type { Session } from '../queue/session.ts';
-import type { State } from '../queue/state.ts';
 import { type Arguments, badField, flag, isWhole, name, text, whole } from './arguments.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import { checkSettings, settingsOf } from './given-settings.ts';
 import { looks } from './look.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
 import { describeBroker, describeQueue, listQueues } from './stats.ts';
+import { addTemplate, listTemplates, removeTemplate } from './templates.ts';
 
 /** What one request redrives. */
 const sliceMax = limits.sliceMessagesMax;
@@ -76,6 +75,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
     value: (core, args, _result, nowMs) =>
       listQueues(core, text(args, 'after') ?? '', whole(args, 'limit', 1, 1000, 100), nowMs),
   },
+  'template.set': {
+    needsSpace: true,
+    act: addTemplate,
+    value: (_core, _args, { value }) => ({ matches: value }),
+  },
+  'template.delete': { act: removeTemplate, value: () => ({}) },
+  templates: { act: () => 0, value: listTemplates },
   stats: {
     act: () => 0,
     value: (core, args, _result, nowMs) => describeBroker(core, flag(args, 'queues', true), nowMs),
@@ -132,12 +138,10 @@ function create(core: Core, args: Arguments, nowMs: number): number {
   if (core.state.existing(wanted) !== undefined) {
     throw new WonderqError('QUEUE_EXISTS', `queue ${wanted} exists already`, { field: 'queue' });
   }
-  const settings = settingsOf(args);
+  const settings = { ...inheritedSettings(core.state, wanted), ...settingsOf(args) };
   checkSettings(core.state, wanted, settings);
-  const [queue, deadQueue] = core.state.allEntered(namesOf(wanted, settings));
-  queue!.settings = settings;
-  createQueue(core.state, queue!, nowMs);
-  createIfMissing(core, deadQueue, nowMs);
+  const [queue] = core.state.allEntered(namesOf(wanted, settings));
+  createQueue(core.state, queue!, settings, nowMs);
   return 0;
 }
 
@@ -145,10 +149,10 @@ function configure(core: Core, args: Arguments, nowMs: number): number {
   const queue = core.state.required(name(args));
   const settings = { ...queue.settings, ...settingsOf(args) };
   checkSettings(core.state, queue.name, settings);
-  const [, deadQueue] = core.state.allEntered(namesOf(queue.name, settings));
+  core.state.allEntered(namesOf(queue.name, settings));
   queue.settings = settings;
   queue.position = core.journal.queueSet(queue);
-  createIfMissing(core, deadQueue, nowMs);
+  createDeadQueue(core.state, settings, nowMs);
   return 0;
 }
 
@@ -174,33 +178,9 @@ function setPaused(core: Core, queue: Queue, paused: Paused): number {
   return 0;
 }
 
-function checkSettings(state: State, queue: string, settings: QueueSettings): void {
-  const found = contradictionIn(state, queue, settings);
-  if (found !== undefined) throw badField(`settings.${found.field}`, found.what);
-}
-
 /** The queue itself, and the one where its dead messages go, which is there from then on. */
 function namesOf(queue: string, { deadQueue }: QueueSettings): string[] {
   return deadQueue === undefined ? [queue] : [queue, deadQueue];
-}
-
-function createIfMissing({ state }: Core, queue: Queue | undefined, nowMs: number): void {
-  if (queue !== undefined && !queue.exists) createQueue(state, queue, nowMs);
-}
-
-/** Those given; null puts one back to the broker's default. */
-function settingsOf(args: Arguments): QueueSettings {
-  const given = args.settings ?? {};
-  if (typeof given !== 'object' || Array.isArray(given))
-    throw badField('settings', 'must be a map');
-  const settings: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(given as Arguments)) {
-    if (!isSettingName(key)) throw badField(`settings.${key}`, 'is no setting of a queue');
-    const wrong = value === null ? undefined : wrongValue(settingRows[key].takes, value);
-    if (wrong !== undefined) throw badField(`settings.${key}`, wrong);
-    settings[key] = value ?? undefined;
-  }
-  return settings;
 }
 
 function redriveSome(core: Core, args: Arguments): Outcome {

@@ -17,7 +17,7 @@ import type { Rot } from './rot.ts';
 
 /** The oldest segment goes whatever else holds when less than this of it is live. */
 const worthKeepingBytes = 1024 * 1024;
-/** Records of queues and sessions written again in one turn. */
+/** Records of queues and templates written again in one turn. */
 const factsPerTurn = 100;
 
 const blank: MessageSnapshot = {
@@ -149,7 +149,7 @@ export class Compaction {
     core.compactedBytes += snapshot.length;
   }
 
-  /** Queues and sessions whose records stand before the boundary are written again. */
+  /** Queues, templates and sessions whose records stand before the boundary are written again. */
   private async copyFacts(boundary: number): Promise<void> {
     const { state, journal } = this.core;
     let written = 0;
@@ -157,6 +157,12 @@ export class Compaction {
       if (!queue.exists || queue.position >= boundary) continue;
       if (state.queuesByNumber.get(queue.number) !== queue) continue;
       queue.position = journal.queueSet(queue);
+      if (++written % factsPerTurn === 0) await this.turnEnds();
+    }
+    for (const template of [...state.templates.values()]) {
+      if (template.position >= boundary) continue;
+      if (state.templates.get(template.pattern) !== template) continue;
+      template.position = journal.templateSet(template);
       if (++written % factsPerTurn === 0) await this.turnEnds();
     }
     for (const queue of [...state.deduplicating]) await this.copyKeys(queue, boundary);

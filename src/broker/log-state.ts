@@ -64,6 +64,8 @@ function liveBytesOf(segments: Segments): Journal {
   return {
     queueSet: refused,
     queueDeleted: refused,
+    templateSet: refused,
+    templateDeleted: refused,
     purged: refused,
     produced: refused,
     delivered: refused,

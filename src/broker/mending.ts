@@ -72,6 +72,9 @@ export class Mender {
     started: () => {},
     queueSet: ({ number, name }) => this.#makeRoomForQueue(number, name),
     queueDeleted: () => {},
+    // No other record depends on a template: a queue's own settings tell what it took.
+    templateSet: () => {},
+    templateDeleted: () => {},
     purged: () => {},
     produced: () => {},
     delivered: (queue, _session, _token, _dueMs, ids) => {

@@ -73,6 +73,8 @@ export class RecordDescriber {
       queueSet: ({ number, name, createdMs, settings, paused }) =>
         say({ queue: number, name, createdMs, paused, ...settings }),
       queueDeleted: (queue) => say({ queue }),
+      templateSet: (pattern, settings) => say({ pattern, ...settings }),
+      templateDeleted: (pattern) => say({ pattern }),
       purged: (queue, lastId) => say({ queue, lastId: String(lastId) }),
       produced: (queue, priority, firstId, producedMs, dueMs, expiresMs, messages) => {
         const ids = Array.from({ length: messages.count }, (_, index) => String(firstId + index));

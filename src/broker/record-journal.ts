@@ -14,6 +14,7 @@ import type { Death, Journal, MessageSlice, Return, SettledReason } from '../que
 import type { Queue, QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { Session } from '../queue/session.ts';
+import type { Template } from '../queue/template.ts';
 import {
   messageOverheadBytes,
   PAUSED_CODES,
@@ -70,6 +71,22 @@ export class RecordJournal implements Journal {
       else if (takes.kind === 'word') this.number(takes.words.indexOf(value as string));
       else this.bytes(Buffer.from(value as string));
     }
+  }
+
+  templateSet({ pattern, settings }: Template): number {
+    const bytes = Buffer.from(pattern);
+    const position = this.begin(RECORD.templateSet, settingsBytesMax + bytes.length);
+    this.bytes(bytes);
+    this.settings(settings);
+    this.end();
+    return position;
+  }
+
+  templateDeleted(pattern: string): void {
+    const bytes = Buffer.from(pattern);
+    this.begin(RECORD.templateDeleted, numbersBytesMax + bytes.length);
+    this.bytes(bytes);
+    this.end();
   }
 
   queueDeleted(queue: Queue): void {

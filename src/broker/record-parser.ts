@@ -36,6 +36,8 @@ export interface Facts {
   started(firstToken: number): void;
   queueSet(fact: QueueFact, position: number): void;
   queueDeleted(queue: number): void;
+  templateSet(pattern: string, settings: QueueSettings, position: number): void;
+  templateDeleted(pattern: string): void;
   purged(queue: number, lastId: number): void;
   produced(
     queue: number,
@@ -101,6 +103,9 @@ export class RecordParser {
     [RECORD.redriven]: () => this.redriven(),
     [RECORD.moved]: () => this.moved(),
     [RECORD.deduplicated]: () => this.deduplicated(),
+    [RECORD.templateSet]: () =>
+      this.facts.templateSet(this.reader.text(), this.settings(), this.position),
+    [RECORD.templateDeleted]: () => this.facts.templateDeleted(this.reader.text()),
   };
 
   constructor(facts: Facts, ids: IdList) {

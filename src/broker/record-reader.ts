@@ -3,6 +3,7 @@
  */
 import * as replay from '../queue/replay.ts';
 import type { State } from '../queue/state.ts';
+import { Template } from '../queue/template.ts';
 import { type Facts, RecordParser } from './record-parser.ts';
 
 export class RecordReader extends RecordParser {
@@ -17,6 +18,8 @@ function replayFacts(state: State): Facts {
     started: () => {},
     queueSet: (fact, position) => replay.replayQueueSet(state, fact, position),
     queueDeleted: (queue) => replay.replayQueueDeleted(state, queue),
+    templateSet: (...fact) => state.templates.set(fact[0], new Template(...fact)),
+    templateDeleted: (pattern) => state.templates.delete(pattern),
     purged: (queue) => replay.replayPurged(state, queue),
     produced: (...fact) => replay.replayProduced(state, ...fact),
     delivered: (...fact) => replay.replayDelivered(state, ...fact),

@@ -26,6 +26,8 @@ export const RECORD = {
   redriven: 32,
   moved: 33,
   deduplicated: 34,
+  templateSet: 35,
+  templateDeleted: 36,
 } as const;
 
 /** Of the kinds that changed since the first version of the format; all others have version 1. */

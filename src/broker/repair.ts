@@ -188,6 +188,8 @@ const nothing: Facts = {
   started: ignore,
   queueSet: ignore,
   queueDeleted: ignore,
+  templateSet: ignore,
+  templateDeleted: ignore,
   purged: ignore,
   produced: ignore,
   delivered: ignore,

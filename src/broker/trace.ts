@@ -168,6 +168,8 @@ export class Tracer {
       },
       sessionOpened: (session, _key, name) => this.#clientNames.set(session, name),
       deduplicated: () => {},
+      templateSet: () => {},
+      templateDeleted: () => {},
       sessionEnded: () => {},
       answered: () => {},
       restored: () => {},

@@ -14,6 +14,7 @@ import { addRedrive } from './redrive.ts';
 import { addServe } from './serve.ts';
 import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
+import { addTemplates } from './templates.ts';
 import { addTorture } from './torture.ts';
 import { addTrace } from './trace.ts';
 import { addWhy } from './why.ts';
@@ -25,6 +26,7 @@ const additions = [
   addSettle,
   addConsume,
   addQueues,
+  addTemplates,
   addPeek,
   addWhy,
   addRedrive,

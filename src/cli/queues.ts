@@ -58,7 +58,8 @@ function add(queues: Command, name: string, description: string): Command {
     .option('--json', 'as an object');
 }
 
-function addSettings(command: Command): Command {
+/** Flags for all settings; also of a template. */
+export function addSettings(command: Command): Command {
   for (const name of settingNames) command.option(settingRows[name].flag, settingRows[name].about);
   return command.addHelpText('after', '\n"default" as a value puts a setting back.');
 }
@@ -90,10 +91,10 @@ function count(
   });
 }
 
-function settingsOf(flags: Flags): Settings {
+export function settingsOf(flags: object): Settings {
   const given = settingNames.map((name) => {
     const option = new Option(settingRows[name].flag);
-    const text = flags[option.attributeName() as keyof Flags] as string | undefined;
+    const text = flags[option.attributeName() as keyof typeof flags] as string | undefined;
     return [name, parsed(option.long!, parseSetting(settingRows[name].takes), text)];
   });
   return Object.fromEntries(given) as Settings;

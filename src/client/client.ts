@@ -46,6 +46,7 @@ import {
 } from './redriving.ts';
 import type { SettleKind } from './settle-call.ts';
 import { idTargets, settle, targetsOf } from './settling.ts';
+import { deleteTemplate, setTemplate } from './templates.ts';
 
 export type {
   PauseWhat,
@@ -83,6 +84,7 @@ export type {
 } from './options.ts';
 export type { Deliveries } from './receiving.ts';
 export type { Redriven, RedriveOptions } from './redriving.ts';
+export type { TemplateInfo } from './templates.ts';
 
 const TIMEOUT_MS_DEFAULT = 30_000;
 const SESSION_BYTES = 16;
@@ -316,6 +318,18 @@ export class Client extends Looking {
   async deleteQueue(queue: string): Promise<number> {
     const { deleted } = await this.#queueVerb('queue.delete', queue);
     return Number(deleted);
+  }
+
+  /**
+   * Gives settings to the queues that come into being with a name that fits; in the pattern `*`
+   * stands for any characters. Resolves to how many that fit are there; they stay as they are.
+   */
+  setTemplate(pattern: string, settings: Settings): Promise<number> {
+    return setTemplate(this.#connection, pattern, settings);
+  }
+
+  deleteTemplate(pattern: string): Promise<void> {
+    return deleteTemplate(this.#connection, pattern);
   }
 
   /** Resolves to how long the broker took to answer, in milliseconds. */

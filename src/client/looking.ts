@@ -23,6 +23,7 @@ import {
 import { checkInteger, checkQueue } from './checks.ts';
 import type { Connection } from './connection.ts';
 import { forCaller } from './failure.ts';
+import { allTemplates, type TemplateInfo } from './templates.ts';
 
 export class Looking {
   readonly #connection: Connection;
@@ -52,6 +53,11 @@ export class Looking {
     } catch (error) {
       throw forCaller(error);
     }
+  }
+
+  /** All templates, by pattern. */
+  templates(): Promise<TemplateInfo[]> {
+    return allTemplates(this.#connection);
   }
 
   /** The broker's figures, with the first 1,000 queues unless `queues` is false. */

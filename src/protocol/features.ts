@@ -54,6 +54,13 @@ export const verbs: Readonly<Record<string, Feature>> = {
   'queue.delete': { client: 'deleteQueue', command: 'queues delete', records: ['queueDeleted'] },
   'queue.get': { client: 'getQueue', command: 'queues list', records: [] },
   queues: { client: 'queues', command: 'queues list', records: [] },
+  'template.set': { client: 'setTemplate', command: 'templates set', records: ['templateSet'] },
+  'template.delete': {
+    client: 'deleteTemplate',
+    command: 'templates delete',
+    records: ['templateDeleted'],
+  },
+  templates: { client: 'templates', command: 'templates list', records: [] },
   messages: { client: 'browse', command: 'peek', records: [] },
   message: { client: 'getMessage', command: 'peek', records: [] },
   why: { client: 'why', command: 'why', records: [] },

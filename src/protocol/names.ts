@@ -1,15 +1,22 @@
 /**
- * Queue names: what is allowed, and strings for name bytes without making a new string each time.
- * The broker meets the same few names hundreds of thousands of times a second.
+ * Queue names and patterns of them: what is allowed; and strings for name bytes without making a
+ * new string each time. The broker meets the same few names hundreds of thousands of times a
+ * second.
  */
 import { limits } from '../limits.ts';
 
 const SLOTS = 512;
 const PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const NAME_PATTERN = /^[A-Za-z0-9*][A-Za-z0-9._*-]*$/;
 
 /** Whether a text is an allowed queue name. */
 export function isQueueName(text: string): boolean {
   return text.length <= limits.nameBytesMax && PATTERN.test(text);
+}
+
+/** Whether there is an allowed queue name that fits this pattern, with `*` for any characters. */
+export function isNamePattern(text: string): boolean {
+  return text.length <= limits.nameBytesMax && NAME_PATTERN.test(text);
 }
 
 /** Remembers one name a slot; a slot goes to whoever came last, so that memory stays bounded. */

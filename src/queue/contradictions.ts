@@ -28,9 +28,14 @@ export function contradictionIn(
   }
   if (deadQueue === undefined) return undefined;
   if (whenFailed === 'discard') return { field: 'deadQueue', what: 'contradicts whenFailed' };
-  if (deadQueue === name) return { field: 'deadQueue', what: 'must be another queue' };
-  if (!leadsTo(state, deadQueue, name)) return undefined;
-  return { field: 'deadQueue', what: 'leads back to the queue itself' };
+  const what = deadQueueFault(state, name, deadQueue);
+  return what === undefined ? undefined : { field: 'deadQueue', what };
+}
+
+/** Why a queue of this name cannot have this one for its dead messages, or undefined. */
+export function deadQueueFault(state: State, name: string, deadQueue: string): string | undefined {
+  if (deadQueue === name) return 'must be another queue';
+  return leadsTo(state, deadQueue, name) ? 'leads back to the queue itself' : undefined;
 }
 
 /** Whether what dies in `from` may come to `name`, or to no end, over however many queues. */

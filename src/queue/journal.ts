@@ -11,6 +11,7 @@ import type { IdList } from './id-list.ts';
 import type { Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import type { Taker } from './taker.ts';
+import type { Template } from './template.ts';
 
 /** Why a message left for good. The numbers are written to the log. */
 export const SETTLED_ACKED = 1;
@@ -81,6 +82,9 @@ export interface Journal {
   queueSet(queue: Queue): number;
   /** A queue and all its messages are gone. */
   queueDeleted(queue: Queue): void;
+  /** A pattern has these settings. Also replaces what was written before. */
+  templateSet(template: Template): number;
+  templateDeleted(pattern: string): void;
   /** All messages of a queue up to this ID are gone. */
   purged(queue: Queue, lastId: number): void;
   /**

@@ -2,6 +2,7 @@
  * Produce: new messages enter a queue, which comes into being with the first one.
  */
 import { WonderqError } from '../errors.ts';
+import { createQueue, inheritedSettings } from './create.ts';
 import { joinGroup } from './grouping.ts';
 import type { MessageSlice } from './journal.ts';
 import type { Queue } from './queue.ts';
@@ -26,13 +27,8 @@ export function queueToProduceTo(state: State, name: string, nowMs: number): Que
     return known;
   }
   const queue = state.expected(name);
-  createQueue(state, queue, nowMs);
+  createQueue(state, queue, inheritedSettings(state, name), nowMs);
   return queue;
-}
-
-export function createQueue(state: State, queue: Queue, nowMs: number): void {
-  state.create(queue, nowMs);
-  queue.position = state.journal.queueSet(queue);
 }
 
 /** Returns the first message's ID; the others follow without gaps. */

@@ -17,6 +17,7 @@ import type { Survey } from './relocate.ts';
 import { Returned } from './returned.ts';
 import { Sessions } from './sessions.ts';
 import { Takers } from './takers.ts';
+import type { Template } from './template.ts';
 
 /** What the broker decides for all queues. */
 export interface RulesOptions {
@@ -36,6 +37,8 @@ export class State {
   readonly queuesByName = new Map<string, Queue>();
   readonly queuesByNumber = new Map<number, Queue>();
   private nextQueueNumber = 1;
+  /** By pattern. */
+  readonly templates = new Map<string, Template>();
   readonly leases = new Leases();
   readonly sessions = new Sessions();
   readonly takers = new Takers();
@@ -145,6 +148,12 @@ export class State {
   /** Forgets a queue that never existed and that nobody wants, whether in line for it or not. */
   forgetIfUnused(queue: Queue): void {
     if (!queue.exists && queue.takerCount === 0) this.queuesByName.delete(queue.name);
+  }
+
+  /** Whether all of some queues, whether they are there or not, can be. */
+  hasRoomFor(names: readonly string[]): boolean {
+    const missing = names.filter((name) => !this.queuesByName.has(name)).length;
+    return this.queuesByName.size + missing <= limits.queuesMax;
   }
 
   private refuseTooManyQueues(): void {

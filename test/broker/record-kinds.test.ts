@@ -99,6 +99,7 @@ const facts: readonly Told[] = [
     },
     paused: 'none',
   },
+  { kind: 'templateSet', pattern: 'orders.*', settings: { failuresMax: 5 } },
   { kind: 'sessionOpened', session, key: '000102030405060708090a0b0c0d0e0f', name: 'demo' },
   {
     kind: 'produced',
@@ -135,6 +136,7 @@ const facts: readonly Told[] = [
   { kind: 'unreadable', number, ids: [ids[2]!] },
   { kind: 'purged', number, lastId: ids[2]! },
   { kind: 'sessionEnded', session },
+  { kind: 'templateDeleted', pattern: 'orders.*' },
   { kind: 'queueDeleted', number },
 ];
 

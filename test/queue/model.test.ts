@@ -14,7 +14,7 @@ const rarePaths = ['ack', 'nack', 'release', 'extend']
   .flatMap((what) => [`${what} done`, `${what} STALE_RECEIPT`, `${what} GONE`])
   .concat('opened', 'resumed', 'answered empty', 'gave up waiting', 'redriven', 'browsed')
   .concat('browsed over pages', 'dead at delivery', 'expired at delivery')
-  .concat('duplicate', 'first of its ID', 'refused as full', 'dropped');
+  .concat('duplicate', 'first of its ID', 'refused as full', 'dropped', 'made by a template');
 
 test('random commands end as the model says', () => {
   const seed = printedSeed('model');

@@ -1,6 +1,6 @@
 /**
- * An operator: makes, configures, pauses, purges and deletes queues, one request after the other,
- * and asks for their counts.
+ * An operator: makes, configures, pauses, purges and deletes queues and templates for them, one
+ * request after the other, and asks for their counts.
  */
 import { limits as bounds } from '../../src/limits.ts';
 import { ANSWER } from '../../src/protocol/operations.ts';
@@ -9,11 +9,19 @@ import { writeAdminister } from '../../src/protocol/requests.ts';
 import { type Call, Client } from './client.ts';
 import { letters } from './conditions.ts';
 import type { Shown } from './oracle-looks.ts';
-import type { QueueDescription, SettingsChange } from './oracle-settings.ts';
+import type { QueueDescription, SettingsChange, TemplateDescription } from './oracle-settings.ts';
 import type { World } from './world.ts';
 
 const destructive = new Set(['queue.purge', 'queue.delete']);
-const reading = new Set(['queues', 'queue.get', 'stats', 'messages', 'message', 'why']);
+const reading = new Set([
+  'queues',
+  'queue.get',
+  'templates',
+  'stats',
+  'messages',
+  'message',
+  'why',
+]);
 
 export interface QueueCounts extends QueueDescription {
   readonly ready: number;
@@ -74,8 +82,9 @@ export class Operator {
     if (this.waiting.length > 0) return;
     const { random, conditions } = this.world;
     const queue = random.pick(conditions.queues);
-    const choice = random.integer(0, 11);
-    if (choice === 11) this.look();
+    const choice = random.integer(0, 13);
+    if (choice > 11) this.changeTemplate(queue);
+    else if (choice === 11) this.look();
     else if (choice === 10) this.redrive(queue);
     else if (choice < 3) this.ask('queue.purge', { queue });
     else if (choice < 5) this.ask('queue.delete', { queue });
@@ -90,6 +99,18 @@ export class Operator {
     }
   }
 
+  /** One for all queues, or one for this queue, which may begin anew with it. */
+  private changeTemplate(queue: string): void {
+    const { random, conditions } = this.world;
+    const pattern = random.pick(['queue-*', queue]);
+    if (random.chance(0.3)) this.ask('template.delete', { pattern });
+    else {
+      const visibilityMs = conditions.visibilityMs * random.pick([1, 2, 3]);
+      this.ask('template.set', { pattern, settings: { visibilityMs } });
+    }
+    if (random.chance(0.4)) this.ask('queue.delete', { queue });
+  }
+
   /** Lets all queues go on. */
   resumeAll(): void {
     for (const queue of this.world.conditions.queues) this.ask('queue.resume', { queue });
@@ -99,7 +120,8 @@ export class Operator {
   private look(): void {
     const { random, conditions } = this.world;
     const queue = random.pick(conditions.queues);
-    if (random.chance(0.2)) this.ask('stats', { queues: false });
+    if (random.chance(0.2)) this.readTemplates();
+    else if (random.chance(0.25)) this.ask('stats', { queues: false });
     else if (random.chance(0.3)) this.askWhy(queue);
     else this.browse(queue, random.integer(0, 2));
   }
@@ -126,6 +148,13 @@ export class Operator {
     const { world, client } = this;
     world.oracle.shown({ queue, messages, askedMs, life: client.life }, world.nowMs);
     world.counts.shown += messages.length;
+  }
+
+  private readTemplates(): void {
+    this.ask('templates', {}, ({ value }) => {
+      const { templates } = value as { templates: TemplateDescription[] };
+      this.world.oracle.settings.templatesRead(templates);
+    });
   }
 
   private askWhy(queue: string): void {
@@ -172,7 +201,7 @@ export class Operator {
         writeAdminister(writer, id, { verb, arguments: args, sequence }),
       answered: (reply, open) => {
         const code = reply.operation === ANSWER.ok ? undefined : reply.code;
-        world.note(`operator: ${verb} ${queue} ${code ?? 'done'}`);
+        world.note(`operator: ${verb} ${queue ?? args.pattern} ${code ?? 'done'}`);
         const isGone = verb === 'message' && code === 'GONE';
         if (code !== undefined && !isGone) world.expectRefusal(reply);
         if (!isReading) oracle.settings.answered(change, code, world.nowMs);

@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { Oracle, type ProduceFacts } from './oracle.ts';
 import { Violation } from './oracle-history.ts';
 import type { DeliveryFacts, Lease, Message } from './oracle-records.ts';
+import type { SettingsChange } from './oracle-settings.ts';
 
 const test = suite('oracle');
 const life = 1;
@@ -80,6 +81,23 @@ class Story {
     if (code === undefined) settles.done(settle, 2, life, nowMs + 1);
     else settles.refused(settle, code, life, nowMs + 1);
   }
+}
+
+function change({ oracle }: Story, asked: SettingsChange, nowMs: number): void {
+  oracle.settings.sent(asked, nowMs);
+  oracle.settings.answered(asked, undefined, nowMs + 1);
+}
+
+/** One that gives `q` a visibility of 900 ms was set. */
+function template(story: Story, nowMs: number): Story {
+  const asked = { verb: 'template.set', queue: '', pattern: 'q*', settings: { visibilityMs: 900 } };
+  change(story, asked, nowMs);
+  return story;
+}
+
+function described(visibilityMs: number) {
+  const settings = { visibilityMs, durability: 'fsync', failuresMax: null, messagesMax: null };
+  return { name: 'q', paused: 'none', settings };
 }
 
 const wrong: Record<string, [told: RegExp, tell: () => void]> = {
@@ -209,6 +227,26 @@ const wrong: Record<string, [told: RegExp, tell: () => void]> = {
       story.deliver(90, 7, { id: 2, body: 'then' });
     },
   ],
+  'a template that was forgotten': [
+    /the templates are/,
+    () => template(new Story(), 20).oracle.settings.templatesRead([]),
+  ],
+  'a queue that came into being without its template': [
+    /q has .* not .*900/,
+    () => {
+      const story = template(new Story(), 20);
+      change(story, { verb: 'queue.delete', queue: 'q' }, 30);
+      story.oracle.settings.read(described(500), 40, 41);
+    },
+  ],
+  'a template that changes a queue that is there': [
+    /q has .* not .*500/,
+    () => {
+      const story = new Story();
+      story.oracle.settings.read(described(500), 10, 11);
+      template(story, 20).oracle.settings.read(described(900), 30, 31);
+    },
+  ],
   'an acknowledgement after the lease ran down': [
     /was accepted, but the lease had run down/,
     () => {
@@ -233,6 +271,15 @@ test('a message may go at the end of its time to live, in flight or not', () => 
   story.oracle.finish();
   const { timedOut, goneInTime } = story.oracle.counts;
   assert.equal([timedOut, goneInTime], [2, 1]);
+});
+
+test('a queue of which nobody knows whether it is there has its template, or what it had', () => {
+  const { settings } = template(new Story(), 20).oracle;
+  for (const visibilityMs of [500, 900]) settings.read(described(visibilityMs), 30, 31);
+  const fresh = template(new Story(), 20);
+  change(fresh, { verb: 'queue.delete', queue: 'q' }, 30);
+  fresh.oracle.settings.read(described(900), 40, 41);
+  assert.is(fresh.oracle.counts.inherited, 1);
 });
 
 test('a right history passes, and what is recovered without a confirmation is counted', () => {

@@ -20,7 +20,7 @@ import { LimitsOracle } from './oracle-limits.ts';
 import { LivenessOracle } from './oracle-liveness.ts';
 import { checkShown, type LookFacts } from './oracle-looks.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
-import { type QueueFacts, SettingsOracle } from './oracle-settings.ts';
+import { SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
 
 export type OracleCounts = History['counts'] &
@@ -60,7 +60,7 @@ export class Oracle {
 
   constructor(
     settings: OracleSettings,
-    queueDefaults: Pick<QueueFacts, 'visibilityMs' | 'durability'>,
+    queueDefaults: ConstructorParameters<typeof SettingsOracle>[0],
   ) {
     this.history = new History(settings);
     this.settings = new SettingsOracle(queueDefaults);

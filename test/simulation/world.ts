@@ -52,6 +52,7 @@ const passing = new Set([
   'QUEUE_DELETED',
   'QUEUE_NOT_FOUND',
   'QUEUE_EXISTS',
+  'TEMPLATE_NOT_FOUND',
   'CANCELLED',
 ]);
 

@@ -6,6 +6,7 @@ import { RecordJournal } from '../../../src/broker/record-journal.ts';
 import { Queue } from '../../../src/queue/queue.ts';
 import { Session } from '../../../src/queue/session.ts';
 import { State } from '../../../src/queue/state.ts';
+import { Template } from '../../../src/queue/template.ts';
 import type { Told } from '../../queue/support/recorder.ts';
 import { idList, viewOf } from '../../queue/support/replayed.ts';
 import { optionsDefault, Rig } from '../../queue/support/rig.ts';
@@ -27,6 +28,12 @@ export function write(journal: RecordJournal, fact: Told): void {
       break;
     case 'queueDeleted':
       journal.queueDeleted(queue);
+      break;
+    case 'templateSet':
+      journal.templateSet(new Template(fact.pattern, fact.settings, 0));
+      break;
+    case 'templateDeleted':
+      journal.templateDeleted(fact.pattern);
       break;
     case 'purged':
       journal.purged(queue, fact.lastId);

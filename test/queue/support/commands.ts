@@ -7,9 +7,11 @@ import type { Random } from '../../support/random.ts';
 import { browseSome } from './browsing.ts';
 import type { Client, Comparison } from './comparison.ts';
 import type { ModelTimes } from './model.ts';
+import type { ModelSettings } from './model-templates.ts';
 import type { Receipt } from './rig.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e'];
+const patterns = ['a', 'a*', '*b', 'z*', '*'];
 const keys = ['k1', 'k2', 'k3', 'k4'];
 /** Fewer than one slice, so that all that is due at one time happens in one slice. */
 const liveMax = 900;
@@ -30,6 +32,8 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [0.6, purgeOne],
   [0.5, deleteOne],
   [2, configureOne],
+  [1, setTemplate],
+  [1, deleteTemplate],
   [14, redriveSome],
   [3, blockOrUnblock],
   [12, passTime],
@@ -208,9 +212,23 @@ function configureOne(comparison: Comparison, random: Random): void {
   const name = random.pick(names);
   const others = names.filter((other) => other !== name);
   comparison.configure(name, {
-    visibilityMs: random.integer(1, 20_000),
+    ...someSettings(random, others),
     pausesProduce: random.chance(0.1),
     pausesReceive: random.chance(0.2),
+  });
+}
+
+function setTemplate(comparison: Comparison, random: Random): void {
+  comparison.setTemplate(random.pick(patterns), someSettings(random, names));
+}
+
+function deleteTemplate(comparison: Comparison, random: Random): void {
+  comparison.deleteTemplate(random.pick(patterns));
+}
+
+function someSettings(random: Random, others: readonly string[]): ModelSettings {
+  return {
+    visibilityMs: random.integer(1, 20_000),
     failuresMax: random.pick([1, 1, 2, Number.POSITIVE_INFINITY]),
     discards: random.chance(0.2),
     deadQueue: random.chance(0.3) ? random.pick(others) : undefined,
@@ -223,7 +241,7 @@ function configureOne(comparison: Comparison, random: Random): void {
     messagesMax: random.chance(0.2) ? random.integer(1, 40) : Number.POSITIVE_INFINITY,
     bytesMax: random.chance(0.1) ? random.integer(1, 600) : Number.POSITIVE_INFINITY,
     dropsOldest: random.chance(0.5),
-  });
+  };
 }
 
 function redriveSome(comparison: Comparison, random: Random): void {

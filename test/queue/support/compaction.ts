@@ -50,6 +50,9 @@ export class Compaction {
     for (const queue of state.queuesByNumber.values()) {
       if (queue.position < boundary) queue.position = recorder.queueSet(queue);
     }
+    for (const template of state.templates.values()) {
+      if (template.position < boundary) template.position = recorder.templateSet(template);
+    }
     for (const queue of state.deduplicating) this.restateKeys(queue, nowMs);
     for (const session of state.sessions.all()) {
       if (session.position < boundary) session.position = recorder.sessionOpened(session);

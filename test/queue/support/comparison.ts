@@ -17,10 +17,11 @@ import { expire } from '../../../src/queue/expire.ts';
 import { checkInvariants } from '../../../src/queue/invariants.ts';
 import { DIED_EXPIRED, SETTLED_EXPIRED } from '../../../src/queue/journal.ts';
 import { deleteQueue, purge } from '../../../src/queue/purge.ts';
-import type { Queue } from '../../../src/queue/queue.ts';
+import type { Queue, QueueSettings } from '../../../src/queue/queue.ts';
 import { deadIds, redrive } from '../../../src/queue/redrive.ts';
 import type { Session } from '../../../src/queue/session.ts';
 import type { Taker } from '../../../src/queue/taker.ts';
+import { deleteTemplate, setTemplate } from '../../../src/queue/template.ts';
 import {
   Model,
   type ModelMessage,
@@ -28,6 +29,7 @@ import {
   type ModelTimes,
   releaseAfterMs,
 } from './model.ts';
+import { bestOf, type ModelSettings } from './model-templates.ts';
 import { messagesOf } from './replayed.ts';
 import {
   type Connection,
@@ -75,6 +77,7 @@ export class Comparison {
 
   produce(name: string, bodies: readonly Buffer[], priority: number, times: ModelTimes): void {
     const { rig, model } = this;
+    this.noteTemplate(name);
     const expected = model.produce(name, bodies, priority, times, rig.nowMs);
     const actual = refusal(() => rig.produce(name, bodies, priority, times.delayMs, times));
     assert.is(actual, expected);
@@ -219,30 +222,31 @@ export class Comparison {
     const { state, recorder } = this.rig;
     const queue = state.existing(name);
     if (queue === undefined) return;
-    const { pausesProduce, pausesReceive, visibilityMs, failuresMax, discards } = wanted;
-    const { deadQueue, backoffMs, backoff, backoffMsMax } = wanted;
-    const { timeToLiveMs, keepsOverdue, deduplicationMs } = wanted;
-    const { messagesMax, bytesMax, dropsOldest } = wanted;
+    const { pausesProduce, pausesReceive } = wanted;
     if (pausesProduce) queue.paused = pausesReceive ? 'both' : 'produce';
     else queue.paused = pausesReceive ? 'receive' : 'none';
-    queue.settings = {
-      visibilityMs,
-      failuresMax: failuresMax === Number.POSITIVE_INFINITY ? undefined : failuresMax,
-      whenFailed: discards ? 'discard' : undefined,
-      deadQueue,
-      backoffMs: backoffMs || undefined,
-      backoff,
-      backoffMsMax: backoffMsMax === Number.POSITIVE_INFINITY ? undefined : backoffMsMax,
-      timeToLiveMs: timeToLiveMs === Number.POSITIVE_INFINITY ? undefined : timeToLiveMs,
-      whenExpired: keepsOverdue ? 'dead' : undefined,
-      deduplicationMs,
-      messagesMax: messagesMax === Number.POSITIVE_INFINITY ? undefined : messagesMax,
-      bytesMax: bytesMax === Number.POSITIVE_INFINITY ? undefined : bytesMax,
-      whenFull: dropsOldest ? 'dropOldest' : undefined,
-    };
+    queue.settings = settingsOf(wanted);
     queue.position = recorder.queueSet(queue);
     state.changed.add(queue);
     Object.assign(this.model.queue(name), wanted);
+  }
+
+  setTemplate(pattern: string, wanted: ModelSettings): void {
+    this.model.templates.set(pattern, wanted);
+    const fitting = [...this.model.queues.keys()].filter((name) =>
+      bestOf(new Map([[pattern, true]]), name),
+    );
+    assert.is(setTemplate(this.rig.state, pattern, settingsOf(wanted)), fitting.length);
+  }
+
+  deleteTemplate(pattern: string): void {
+    const isThere = this.model.templates.delete(pattern);
+    assert.is(deleteTemplate(this.rig.state, pattern), isThere);
+  }
+
+  private noteTemplate(name: string): void {
+    const { templates, queues } = this.model;
+    if (!queues.has(name) && bestOf(templates, name) !== undefined) this.note('made by a template');
   }
 
   /** One slice of what is due. */
@@ -320,6 +324,7 @@ export class Comparison {
       const queue = state.required(name);
       bytes += queue.bytes;
       assert.equal(queue.counters, counters);
+      assert.is(queue.settings.deadQueue, this.model.queue(name).deadQueue);
       const count = (wanted: string) => messages.filter(({ state }) => state === wanted).length;
       assert.is(queue.ready + queue.held, count('ready'));
       assert.is(queue.inFlight, count('in flight'));
@@ -410,6 +415,30 @@ export class Comparison {
     }
     this.clients = this.clients.filter((other) => other !== client);
   }
+}
+
+function settingsOf(wanted: ModelSettings): QueueSettings {
+  const { visibilityMs, discards, deadQueue, backoffMs, backoff, keepsOverdue } = wanted;
+  const finite = (value: number) => (value === Number.POSITIVE_INFINITY ? undefined : value);
+  return {
+    visibilityMs,
+    failuresMax: finite(wanted.failuresMax),
+    whenFailed: discards ? 'discard' : undefined,
+    deadQueue,
+    backoffMs: backoffMs || undefined,
+    backoff,
+    backoffMsMax: finite(wanted.backoffMsMax),
+    timeToLiveMs: finite(wanted.timeToLiveMs),
+    whenExpired: keepsOverdue ? 'dead' : undefined,
+    deduplicationMs: wanted.deduplicationMs,
+    messagesMax: finite(wanted.messagesMax),
+    bytesMax: finite(wanted.bytesMax),
+    whenFull: wanted.dropsOldest && isLimited(wanted) ? 'dropOldest' : undefined,
+  };
+}
+
+function isLimited({ messagesMax, bytesMax }: ModelSettings): boolean {
+  return Math.min(messagesMax, bytesMax) < Number.POSITIVE_INFINITY;
 }
 
 /** What the rules choose, which must lie in the upper half. */

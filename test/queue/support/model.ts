@@ -3,6 +3,7 @@
  * arrays and Maps, every question answered by looking at everything. Imports nothing from `src/`.
  */
 import * as assert from 'uvu/assert';
+import { bestOf, type ModelSettings } from './model-templates.ts';
 import { isReady, ModelTurns } from './model-turns.ts';
 import type { ReceiptCode } from './rig.ts';
 
@@ -146,6 +147,7 @@ export class Model {
   readonly queues = new Map<string, ModelQueue>();
   readonly sessions = new Map<string, ModelSession>();
   readonly takers = new Map<number, ModelTaker>();
+  readonly templates = new Map<string, ModelSettings>();
   nextId = 1;
   readonly turns = new ModelTurns();
   private readonly tokensSeen = new Set<number>();
@@ -182,7 +184,22 @@ export class Model {
       counters: zeros(),
     };
     this.queues.set(name, queue);
+    const { deadQueue, ...settings } = bestOf(this.templates, name) ?? queue;
+    Object.assign(queue, settings);
+    if (deadQueue === undefined || this.leadsTo(deadQueue, name)) return queue;
+    queue.deadQueue = deadQueue;
+    this.queue(deadQueue);
     return queue;
+  }
+
+  /** Over however many queues, or round and round. */
+  private leadsTo(from: string, name: string): boolean {
+    const passed = [name];
+    for (let at: string | undefined = from; at !== undefined; at = this.queues.get(at)?.deadQueue) {
+      if (passed.includes(at)) return true;
+      passed.push(at);
+    }
+    return false;
   }
 
   /** Returns the first ID, or the code of the refusal. */

@@ -13,10 +13,11 @@ import type {
   Return,
   SettledReason,
 } from '../../../src/queue/journal.ts';
-import type { Queue } from '../../../src/queue/queue.ts';
+import type { Queue, QueueSettings } from '../../../src/queue/queue.ts';
 import type { MessageSnapshot } from '../../../src/queue/relocate.ts';
 import type { QueueFact } from '../../../src/queue/replay.ts';
 import type { Session } from '../../../src/queue/session.ts';
+import type { Template } from '../../../src/queue/template.ts';
 
 interface OfQueue {
   readonly number: number;
@@ -26,6 +27,12 @@ interface OfQueue {
 export type Told =
   | ({ readonly kind: 'queueSet' } & QueueFact)
   | { readonly kind: 'queueDeleted'; readonly number: number }
+  | {
+      readonly kind: 'templateSet';
+      readonly pattern: string;
+      readonly settings: QueueSettings;
+    }
+  | { readonly kind: 'templateDeleted'; readonly pattern: string }
   | { readonly kind: 'purged'; readonly number: number; readonly lastId: number }
   | {
       readonly kind: 'produced';
@@ -129,6 +136,14 @@ export class Recorder implements Journal {
 
   queueDeleted({ number }: Queue): void {
     this.tell({ kind: 'queueDeleted', number });
+  }
+
+  templateSet({ pattern, settings }: Template): number {
+    return this.tell({ kind: 'templateSet', pattern, settings: { ...settings } }).position;
+  }
+
+  templateDeleted(pattern: string): void {
+    this.tell({ kind: 'templateDeleted', pattern });
   }
 
   purged({ number }: Queue, lastId: number): void {

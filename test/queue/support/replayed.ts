@@ -31,6 +31,7 @@ import {
 } from '../../../src/queue/replay.ts';
 import type { Session } from '../../../src/queue/session.ts';
 import type { State } from '../../../src/queue/state.ts';
+import { Template } from '../../../src/queue/template.ts';
 import { type Fact, Recorder } from './recorder.ts';
 
 type Replay<K> = (state: State, fact: Fact & { kind: K }) => void;
@@ -38,6 +39,12 @@ type Replay<K> = (state: State, fact: Fact & { kind: K }) => void;
 const replays: { readonly [K in Fact['kind']]: Replay<K> } = {
   queueSet: (state, fact) => replayQueueSet(state, fact, fact.position),
   queueDeleted: (state, fact) => replayQueueDeleted(state, fact.number),
+  templateSet: (state, { pattern, settings, position }) => {
+    state.templates.set(pattern, new Template(pattern, settings, position));
+  },
+  templateDeleted: (state, { pattern }) => {
+    state.templates.delete(pattern);
+  },
   purged: (state, fact) => replayPurged(state, fact.number),
   produced: (state, fact) => {
     const { number, priority, firstId, nowMs, dueMs, expiresMs, inside } = fact;
@@ -96,7 +103,11 @@ export type MessageView = MessageSnapshot & { position: number };
 export function viewOf(state: State) {
   const queues = [...state.queuesByNumber.values()].sort((a, b) => a.number - b.number);
   const sessions = [...state.sessions.all()].sort((a, b) => a.number - b.number);
+  const templates = [...state.templates.values()].sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
   return {
+    templates: templates.map(({ pattern, position, ...template }) => {
+      return { pattern, position, settings: settingsOf(template) };
+    }),
     queues: queues.map((queue) => {
       const { number, name, createdMs, paused, position, ready, inFlight, delayed, bytes } = queue;
       const settings = settingsOf(queue);
@@ -113,7 +124,7 @@ export function viewOf(state: State) {
 }
 
 /** Those that are set, in the order of their table, however they were read. */
-function settingsOf({ settings }: Queue) {
+function settingsOf({ settings }: Pick<Queue, 'settings'>) {
   const set = settingNames.filter((name) => settings[name] !== undefined);
   return Object.fromEntries(set.map((name) => [name, settings[name]]));
 }
