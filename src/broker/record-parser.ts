@@ -11,6 +11,7 @@ import type { Entries } from '../queue/deduplication.ts';
 import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
 import type {
+  ByOperator,
   Death,
   DiedReason,
   MessageSlice,
@@ -24,10 +25,10 @@ import type { QueueFact } from '../queue/replay.ts';
 import {
   FIRST_DURABILITIES,
   FIRST_WHEN_FAILED,
+  isKnownVersion,
   PAUSED_CODES,
   RECORD,
   REFUSED_CODES,
-  recordVersionOf,
 } from './records.ts';
 import { VarintReader } from './varint.ts';
 
@@ -51,7 +52,8 @@ export interface Facts {
   settled(queue: number, reason: SettledReason, ids: IdList): void;
   returned(queue: number, how: Return, ids: IdList): void;
   died(queue: number, how: Death, ids: IdList): void;
-  moved(from: number, to: number, how: Return | undefined, ids: IdList): void;
+  moved(from: number, to: number, how: Return | ByOperator, ids: IdList): void;
+  deleted(queue: number, by: string, ids: IdList): void;
   redriven(queue: number, ids: IdList): void;
   deduplicated(queue: number, entries: Entries, position: number): void;
   extended(queue: number, dueMs: number, ids: IdList): void;
@@ -104,6 +106,7 @@ export class RecordParser {
     [RECORD.redriven]: () => this.redriven(),
     [RECORD.moved]: () => this.moved(),
     [RECORD.deduplicated]: () => this.deduplicated(),
+    [RECORD.deleted]: () => this.deleted(),
   };
 
   constructor(facts: Facts, ids: IdList) {
@@ -124,7 +127,8 @@ export class RecordParser {
     position: number,
   ): void {
     const act = this.actions[kind];
-    if (act === undefined || !isKnown(kind, version)) throw new UnknownRecordError(kind, version);
+    if (act === undefined || !isKnownVersion(kind, version))
+      throw new UnknownRecordError(kind, version);
     this.reader.reset(buffer, start, end);
     this.version = version;
     this.start = start;
@@ -248,9 +252,19 @@ export class RecordParser {
     const from = reader.next();
     const to = reader.next();
     const reason = reader.next();
-    const how = reason === 0 ? undefined : this.how(reason as ReturnedReason, 1);
+    const how =
+      reason === 0
+        ? { by: this.version === 1 ? '' : reader.text() }
+        : { ...this.how(reason as ReturnedReason, 1), dueMs: 0 };
     this.list();
-    this.facts.moved(from, to, how === undefined ? undefined : { ...how, dueMs: 0 }, this.ids);
+    this.facts.moved(from, to, how, this.ids);
+  }
+
+  private deleted(): void {
+    const queue = this.reader.next();
+    const by = this.reader.text();
+    this.list();
+    this.facts.deleted(queue, by, this.ids);
   }
 
   /** What follows the reason, in records from version `since` on. */
@@ -383,8 +397,4 @@ function passMessage(walker: Walker): void {
     // What the walker says of a frame is said of the record that holds the message.
     throw error instanceof WonderqError ? new MalformedRecordError() : error;
   }
-}
-
-function isKnown(kind: number, version: number): boolean {
-  return version >= 1 && version <= recordVersionOf(kind);
 }

@@ -26,6 +26,7 @@ export const RECORD = {
   redriven: 32,
   moved: 33,
   deduplicated: 34,
+  deleted: 35,
 } as const;
 
 /** Of the kinds that changed since the first version of the format; all others have version 1. */
@@ -35,10 +36,15 @@ const changedVersions: Readonly<Record<number, number>> = {
   [RECORD.returned]: 2,
   [RECORD.copied]: 2,
   [RECORD.died]: 2,
+  [RECORD.moved]: 2,
 };
 
 /** The version that is written; all up to it are read. */
 export const recordVersionOf = (kind: number): number => changedVersions[kind] ?? 1;
+
+export function isKnownVersion(kind: number, version: number): boolean {
+  return version >= 1 && version <= recordVersionOf(kind);
+}
 
 /**
  * Counted to a message besides its own bytes: about what the record of a copy adds. Without it a
@@ -64,4 +70,5 @@ export const REFUSED_CODES = [
   'NOT_DEAD',
   'NOT_LEASED',
   'DUPLICATE',
+  'CHANGED',
 ] as const satisfies readonly Code[];

@@ -195,6 +195,7 @@ const nothing: Facts = {
   returned: ignore,
   died: ignore,
   moved: ignore,
+  deleted: ignore,
   deduplicated: ignore,
   redriven: ignore,
   extended: ignore,

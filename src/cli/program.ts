@@ -14,6 +14,7 @@ import { addRedrive } from './redrive.ts';
 import { addServe } from './serve.ts';
 import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
+import { addSteer } from './steer.ts';
 import { addTorture } from './torture.ts';
 import { addTrace } from './trace.ts';
 import { addWhy } from './why.ts';
@@ -28,6 +29,7 @@ const additions = [
   addPeek,
   addWhy,
   addRedrive,
+  addSteer,
   addStats,
   addTrace,
   addLog,

@@ -11,6 +11,7 @@ import type { Entries } from './deduplication.ts';
 import { freeRetired } from './expire.ts';
 import type { IdList } from './id-list.ts';
 import {
+  type ByOperator,
   type Death,
   DIED_EXPIRED,
   type MessageSlice,
@@ -149,17 +150,16 @@ export function replayDied(state: State, queueNumber: number, how: Death, ids: I
   });
 }
 
-/** `how` undefined: not by a failure. */
 export function replayMoved(
   state: State,
   fromNumber: number,
   toNumber: number,
-  how: Return | undefined,
+  how: Return | ByOperator,
   ids: IdList,
 ): void {
   forEachKnown(state, fromNumber, ids, (from) => {
     const to = queueNumbered(state, toNumber);
-    if (how !== undefined) fail(state, from.foundChunk!.rows[from.foundIndex]!, how);
+    if (!('by' in how)) fail(state, from.foundChunk!.rows[from.foundIndex]!, how);
     transfer(state, from, to);
   });
 }

@@ -53,7 +53,7 @@ function wrongValues({ kind, max = safeMax, min = 0 }: Field): unknown[] {
         { a: 0.5 },
         { a: [-1] },
         { a: raw('cf ffffffffffffffff') },
-        { a: new Array(1_024).fill(0) },
+        { a: new Array(limits.administrationValuesMax).fill(0) },
       ];
   }
 }

@@ -31,6 +31,7 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [0.5, deleteOne],
   [2, configureOne],
   [14, redriveSome],
+  [6, steerSome],
   [3, blockOrUnblock],
   [12, passTime],
   [12, (comparison) => comparison.expire()],
@@ -222,6 +223,22 @@ function redriveSome(comparison: Comparison, random: Random): void {
   const name = random.pick(names);
   const to = random.chance(0.7) ? name : random.pick(names);
   comparison.redrive(name, to, random.chance(0.3) ? ids : undefined);
+}
+
+/** Mostly messages of the queue, as they are or as they are not. */
+function steerSome(comparison: Comparison, random: Random): void {
+  const [name, to] = random.shuffle(names) as [string, string];
+  const messages = comparison.model.queues.get(name)?.messages ?? [];
+  if (messages.length === 0) return;
+  const seen = Array.from({ length: random.integer(1, 5) }, () => {
+    const { id, state, deliveryCount } = random.pick(messages);
+    return {
+      id: random.chance(0.1) ? random.integer(1, comparison.model.nextId) : id,
+      state: random.pick([undefined, state, 'ready'] as const),
+      deliveryCount: random.pick([undefined, deliveryCount, deliveryCount, deliveryCount + 1]),
+    };
+  });
+  comparison.steer(name, random.chance(0.5) ? to : undefined, seen);
 }
 
 function blockOrUnblock(comparison: Comparison, random: Random): void {
