@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { limits } from '../../src/limits.ts';
 import { Request } from '../../src/protocol/request.ts';
 import { body, type Field, operations, safeMax, valid } from './support/fields.ts';
 import { parse, refusal } from './support/frames.ts';

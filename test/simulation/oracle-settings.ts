@@ -17,6 +17,7 @@ export interface SettingsChange {
   readonly verb: string;
   readonly queue: string;
   readonly what?: string;
+  readonly to?: string;
   readonly settings?: Partial<Pick<QueueFacts, 'visibilityMs' | 'durability' | 'failuresMax'>>;
 }
 
@@ -58,8 +59,8 @@ export class SettingsOracle {
   /** `code` undefined: it was done. */
   answered(change: SettingsChange, code: string | undefined, nowMs: number): void {
     if (code === undefined) this.become(change.queue, this.changed(change), nowMs);
-    // A queue that is made again begins anew. A redrive may lack the other one.
-    else if (code === 'QUEUE_NOT_FOUND' && change.verb !== 'queue.redrive')
+    // A queue that is made again begins anew. A redrive or a move may lack the other one.
+    else if (code === 'QUEUE_NOT_FOUND' && change.to === undefined)
       this.become(change.queue, [this.defaults], nowMs);
     else this.become(change.queue, this.before, nowMs);
   }

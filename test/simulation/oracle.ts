@@ -20,11 +20,13 @@ import { checkShown, type LookFacts } from './oracle-looks.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
 import { type QueueFacts, SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
+import { SteeringOracle } from './oracle-steering.ts';
 
 export type OracleCounts = History['counts'] &
   SettingsOracle['counts'] &
   LivenessOracle['counts'] &
-  DeduplicationOracle['counts'];
+  DeduplicationOracle['counts'] &
+  SteeringOracle['counts'];
 
 /** What was told to a process before it was paused, it hears so long after it goes on. */
 const heardAgainMs = 200;
@@ -49,6 +51,7 @@ export class Oracle {
   readonly settings: SettingsOracle;
   readonly liveness: LivenessOracle;
   readonly deduplication: DeduplicationOracle;
+  readonly steering: SteeringOracle;
   private readonly purges = new Set<Purge>();
   /** Requests of several messages that are there whole or not at all. */
   private readonly wholes: (readonly Message[])[] = [];
@@ -62,6 +65,7 @@ export class Oracle {
     this.liveness = new LivenessOracle(this.history, this.settings, settings.slackMs);
     this.deliveries = new DeliveryOracle(this.history);
     this.settles = new SettleOracle(this.history);
+    this.steering = new SteeringOracle(this.history);
     this.deduplication = new DeduplicationOracle(this.history, settings.windowsOf);
   }
 
@@ -71,6 +75,7 @@ export class Oracle {
       ...this.settings.counts,
       ...this.liveness.counts,
       ...this.deduplication.counts,
+      ...this.steering.counts,
     };
   }
 
@@ -178,6 +183,7 @@ export class Oracle {
         purgesOpen: 0,
         maybePurgedMs: undefined,
         purgedMs: undefined,
+        isMaybeMoved: false,
         leases: [],
       };
       history.messages.set(body, message);
