@@ -45,7 +45,7 @@ export const CODES = {
   RATE_LIMITED: { meaning: 'more than the allowed rate', passes: true },
   DRAINING: { meaning: 'the broker is stopping', passes: true },
   MOVED: { meaning: 'reserved: another broker owns this queue' },
-  CHANGED: { meaning: 'reserved: the state is no longer what the caller saw' },
+  CHANGED: { meaning: 'the state is no longer what the caller saw, or takes for granted' },
   WEAKER_DURABILITY: { meaning: 'confirmed with less durability than the program accepts' },
   TIMEOUT: { meaning: 'no answer in time: unknown, not failed' },
   CONNECTION_CLOSED: { meaning: 'the client is closed' },

@@ -36,7 +36,8 @@ export const limits = {
   nameBytesMax: 128,
   clientNameBytesMax: 128,
   depthMax: 8,
-  administrationValuesMax: 1_024,
+  /** A slice of messages, each with how it was seen. */
+  administrationValuesMax: 4_096,
 
   /** Rules. */
   queuesMax: 200_000,

@@ -3,42 +3,32 @@
  * figures. Arguments are plain values from the wire, checked here by name.
  */
 import { WonderqError } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { writeOk } from '../protocol/answers.ts';
 import { isChange } from '../protocol/features.ts';
 import type { Request } from '../protocol/request.ts';
-import type { RefusedReceipt } from '../queue/answers.ts';
 import { createDeadQueue, createQueue, inheritedSettings } from '../queue/create.ts';
 import { deleteQueue, purge } from '../queue/purge.ts';
 import type { Paused, Queue, QueueSettings } from '../queue/queue.ts';
 import { deadIds, redrive } from '../queue/redrive.ts';
 import type { Session } from '../queue/session.ts';
-import { type Arguments, badField, flag, isWhole, name, text, whole } from './arguments.ts';
+import { type Arguments, badField, flag, name, text, whole } from './arguments.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { checkSettings, settingsOf } from './given-settings.ts';
 import { looks } from './look.ts';
 import { recall, refuseTooManyOpen, remember, sequencedSession } from './sequence.ts';
 import { describeBroker, describeQueue, listQueues } from './stats.ts';
+import { steeringVerbs } from './steering.ts';
 import { addTemplate, listTemplates, removeTemplate } from './templates.ts';
-
-/** What one request redrives. */
-const sliceMax = limits.sliceMessagesMax;
-
-interface Verb {
-  /** Whether it is refused, as produce is, while the disk is full. */
-  readonly needsSpace?: true;
-  /** Does it. Returns what a repetition is answered with. */
-  readonly act: (core: Core, args: Arguments, nowMs: number) => number | Outcome;
-  /** The value of the answer. */
-  readonly value: (core: Core, args: Arguments, outcome: Outcome, nowMs: number) => unknown;
-}
-
-interface Outcome {
-  readonly value: number;
-  /** Of messages that were named, those with which it could not be done. */
-  readonly refused?: readonly RefusedReceipt[] | undefined;
-}
+import {
+  idsOf,
+  type Outcome,
+  outcomeWith,
+  queueAsSeen,
+  refusedIds,
+  sliceMax,
+  type Verb,
+} from './verb.ts';
 
 const queueOf = (core: Core, args: Arguments, _outcome: Outcome, nowMs: number): unknown =>
   describeQueue(core, core.state.required(name(args)), nowMs);
@@ -55,20 +45,22 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'queue.pause': { act: pause, value: queueAsItIs },
   'queue.resume': { act: resume, value: queueAsItIs },
   'queue.purge': {
-    act: (core, args) => purge(core.state, core.state.required(name(args))),
+    act: (core, args) => purge(core.state, queueAsSeen(core, args)),
     value: (_core, _args, { value }) => ({ purged: value }),
   },
   'queue.redrive': {
     act: redriveSome,
-    value: (core, args, { value, refused }) => {
+    value: (core, args, outcome) => {
       const dead = core.state.existing(name(args))?.dead ?? 0;
-      return { redriven: value, dead, refused: refusedIds(args, refused ?? []) };
+      const refused = refusedIds(eachOnce(args) ?? [], outcome);
+      return { redriven: outcome.value, dead, refused };
     },
   },
   'queue.delete': {
-    act: (core, args) => deleteQueue(core.state, core.state.required(name(args))),
+    act: (core, args) => deleteQueue(core.state, queueAsSeen(core, args)),
     value: (_core, _args, { value }) => ({ deleted: value }),
   },
+  ...steeringVerbs,
   'queue.get': { act: () => 0, value: queueOf },
   queues: {
     act: () => 0,
@@ -108,7 +100,7 @@ export function administer(
   const session = isChange(request.verb) ? sequencedSession(connection, request) : undefined;
   const known = recall(session, request);
   if (known === undefined) admit(core, connection, request.verb, session);
-  const outcome = known ?? outcomeOf(verb.act(core, request.arguments, nowMs));
+  const outcome = known ?? outcomeOf(verb.act(core, request.arguments, nowMs, connection.name));
   const { value, refused } = outcome;
   if (known === undefined) remember(core, session, request, true, 1, value, refused);
   // What operators are told may be about queues of any level.
@@ -183,31 +175,19 @@ function namesOf(queue: string, { deadQueue }: QueueSettings): string[] {
   return deadQueue === undefined ? [queue] : [queue, deadQueue];
 }
 
-function redriveSome(core: Core, args: Arguments): Outcome {
+function redriveSome(core: Core, args: Arguments, _nowMs: number, by: string): Outcome {
   const { state } = core;
-  const queue = state.required(name(args));
+  const queue = queueAsSeen(core, args);
   const limit = whole(args, 'limit', 1, sliceMax, sliceMax);
   const isElsewhere = args.to !== undefined && args.to !== null;
   const to = isElsewhere ? state.required(name(args, 'to'), 'to') : queue;
-  const redriven = redrive(state, queue, to, idsOf(args) ?? deadIds(queue, limit));
-  const { refused } = redriven;
-  return { value: redriven.count, refused: refused.length === 0 ? undefined : refused };
+  const { count, refused } = redrive(state, queue, to, eachOnce(args) ?? deadIds(queue, limit), by);
+  return outcomeWith(count, refused);
 }
 
-/** By ID, with the code of each. */
-function refusedIds(args: Arguments, refused: readonly RefusedReceipt[]) {
-  const ids = idsOf(args) ?? [];
-  return refused.map(({ index, code }) => ({ id: ids[index], code }));
-}
-
-/** Message IDs, each once. */
-function idsOf({ ids }: Arguments): number[] | undefined {
-  if (ids === undefined || ids === null) return undefined;
-  const isList = Array.isArray(ids) && ids.length > 0 && ids.length <= sliceMax;
-  if (!isList || !ids.every((id) => isWhole(id, 1, Number.MAX_SAFE_INTEGER))) {
-    throw badField('ids', `must be 1 to ${sliceMax} message IDs`);
-  }
-  return [...new Set(ids as number[])];
+function eachOnce(args: Arguments): number[] | undefined {
+  const ids = idsOf(args);
+  return ids === undefined ? undefined : [...new Set(ids)];
 }
 
 function whatOf(args: Arguments): 'produce' | 'receive' | 'both' {

@@ -73,6 +73,7 @@ function liveBytesOf(segments: Segments): Journal {
     returned: refused,
     died: refused,
     moved: refused,
+    deleted: refused,
     deduplicated: refused,
     redriven: refused,
     extended: refused,

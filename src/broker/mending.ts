@@ -89,9 +89,10 @@ export class Mender {
       else this.#deliverBefore(queue, 0, ids);
     },
     moved: (queue, _to, how, ids) => {
-      if (how === undefined) this.#moveBefore(queue, ids.toArray());
+      if ('by' in how) this.#moveBefore(queue, ids.toArray());
       else this.#deliverBefore(queue, 0, ids);
     },
+    deleted: (queue, _by, ids) => this.#moveBefore(queue, ids.toArray()),
     deduplicated: () => {},
     redriven: (queue, ids) => this.#moveBefore(queue, ids.toArray()),
     extended: (queue, dueMs, ids) => this.#extendLeased(queue, dueMs, ids),
@@ -221,8 +222,9 @@ export class Mender {
   }
 
   #move(from: Queue, to: Queue, id: number): void {
-    this.#journal.moved(from, to, undefined, this.#list([id]));
-    replay.replayMoved(this.#state, from.number, to.number, undefined, this.#some);
+    const how = { by: '' };
+    this.#journal.moved(from, to, how, this.#list([id]));
+    replay.replayMoved(this.#state, from.number, to.number, how, this.#some);
     this.mended.moved += 1;
     this.#mark();
   }

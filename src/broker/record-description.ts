@@ -89,7 +89,8 @@ export class RecordDescriber {
         say({ queue, ...failure(how), ...due(how.dueMs), ids: listed(ids) }),
       died: (queue, how, ids) => say({ queue, ...failure(how), ids: listed(ids) }),
       moved: (queue, to, how, ids) =>
-        say({ queue, to, ...(how === undefined ? {} : failure(how)), ids: listed(ids) }),
+        say({ queue, to, ...('by' in how ? how : failure(how)), ids: listed(ids) }),
+      deleted: (queue, by, ids) => say({ queue, by, ids: listed(ids) }),
       deduplicated: (queue, { keys, ids, untilMs }) =>
         say({ queue, ids: ids.map(String), untilMs, deduplicationIds: keys }),
       redriven: (queue, ids) => say({ queue, ids: listed(ids) }),

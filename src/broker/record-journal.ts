@@ -10,7 +10,14 @@ import type { AnswerPart, RefusedReceipt, RememberedAnswer } from '../queue/answ
 import type { Entries } from '../queue/deduplication.ts';
 import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
-import type { Death, Journal, MessageSlice, Return, SettledReason } from '../queue/journal.ts';
+import type {
+  ByOperator,
+  Death,
+  Journal,
+  MessageSlice,
+  Return,
+  SettledReason,
+} from '../queue/journal.ts';
 import type { Queue, QueueSettings } from '../queue/queue.ts';
 import type { MessageSnapshot } from '../queue/relocate.ts';
 import type { Session } from '../queue/session.ts';
@@ -176,12 +183,22 @@ export class RecordJournal implements Journal {
     this.end();
   }
 
-  moved(from: Queue, to: Queue, how: Return | undefined, ids: IdList): void {
+  moved(from: Queue, to: Queue, how: Return | ByOperator, ids: IdList): void {
     this.begin(RECORD.moved, returnBytesMax + ids.count * varintBytesMax);
     this.number(from.number);
     this.number(to.number);
-    if (how === undefined) this.number(0);
-    else this.how(how);
+    if ('by' in how) {
+      this.number(0);
+      this.bytes(Buffer.from(how.by));
+    } else this.how(how);
+    this.list(ids);
+    this.end();
+  }
+
+  deleted(queue: Queue, by: string, ids: IdList): void {
+    this.begin(RECORD.deleted, returnBytesMax + ids.count * varintBytesMax);
+    this.number(queue.number);
+    this.bytes(Buffer.from(by));
     this.list(ids);
     this.end();
   }

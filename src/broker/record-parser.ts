@@ -10,6 +10,7 @@ import type { Entries } from '../queue/deduplication.ts';
 import type { Failure } from '../queue/failures.ts';
 import type { IdList } from '../queue/id-list.ts';
 import type {
+  ByOperator,
   Death,
   DiedReason,
   MessageSlice,
@@ -24,10 +25,10 @@ import { MessageFinder } from './message-finder.ts';
 import {
   FIRST_DURABILITIES,
   FIRST_WHEN_FAILED,
+  isKnownVersion,
   PAUSED_CODES,
   RECORD,
   REFUSED_CODES,
-  recordVersionOf,
 } from './records.ts';
 import { VarintReader } from './varint.ts';
 
@@ -53,7 +54,8 @@ export interface Facts {
   settled(queue: number, reason: SettledReason, ids: IdList): void;
   returned(queue: number, how: Return, ids: IdList): void;
   died(queue: number, how: Death, ids: IdList): void;
-  moved(from: number, to: number, how: Return | undefined, ids: IdList): void;
+  moved(from: number, to: number, how: Return | ByOperator, ids: IdList): void;
+  deleted(queue: number, by: string, ids: IdList): void;
   redriven(queue: number, ids: IdList): void;
   deduplicated(queue: number, entries: Entries, position: number): void;
   extended(queue: number, dueMs: number, ids: IdList): void;
@@ -106,6 +108,7 @@ export class RecordParser {
     [RECORD.templateSet]: () =>
       this.facts.templateSet(this.reader.text(), this.settings(), this.position),
     [RECORD.templateDeleted]: () => this.facts.templateDeleted(this.reader.text()),
+    [RECORD.deleted]: () => this.deleted(),
   };
 
   constructor(facts: Facts, ids: IdList) {
@@ -126,7 +129,8 @@ export class RecordParser {
     position: number,
   ): void {
     const act = this.actions[kind];
-    if (act === undefined || !isKnown(kind, version)) throw new UnknownRecordError(kind, version);
+    if (act === undefined || !isKnownVersion(kind, version))
+      throw new UnknownRecordError(kind, version);
     this.reader.reset(buffer, start, end);
     this.version = version;
     this.start = start;
@@ -232,9 +236,19 @@ export class RecordParser {
     const from = reader.next();
     const to = reader.next();
     const reason = reader.next();
-    const how = reason === 0 ? undefined : this.how(reason as ReturnedReason, 1);
+    const how =
+      reason === 0
+        ? { by: this.version === 1 ? '' : reader.text() }
+        : { ...this.how(reason as ReturnedReason, 1), dueMs: 0 };
     this.list();
-    this.facts.moved(from, to, how === undefined ? undefined : { ...how, dueMs: 0 }, this.ids);
+    this.facts.moved(from, to, how, this.ids);
+  }
+
+  private deleted(): void {
+    const queue = this.reader.next();
+    const by = this.reader.text();
+    this.list();
+    this.facts.deleted(queue, by, this.ids);
   }
 
   /** What follows the reason, in records from version `since` on. */
@@ -358,8 +372,4 @@ export class RecordParser {
     }
     return refused;
   }
-}
-
-function isKnown(kind: number, version: number): boolean {
-  return version >= 1 && version <= recordVersionOf(kind);
 }

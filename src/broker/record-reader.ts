@@ -27,6 +27,7 @@ function replayFacts(state: State): Facts {
     returned: (...fact) => replay.replayReturned(state, ...fact),
     died: (...fact) => replay.replayDied(state, ...fact),
     moved: (...fact) => replay.replayMoved(state, ...fact),
+    deleted: (queue, _by, ids) => replay.replaySettled(state, queue, ids),
     deduplicated: (...fact) => replay.replayDeduplicated(state, ...fact),
     redriven: (...fact) => replay.replayRedriven(state, ...fact),
     extended: (...fact) => replay.replayExtended(state, ...fact),

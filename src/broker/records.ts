@@ -28,6 +28,7 @@ export const RECORD = {
   deduplicated: 34,
   templateSet: 35,
   templateDeleted: 36,
+  deleted: 37,
 } as const;
 
 /** Of the kinds that changed since the first version of the format; all others have version 1. */
@@ -37,10 +38,15 @@ const changedVersions: Readonly<Record<number, number>> = {
   [RECORD.returned]: 2,
   [RECORD.copied]: 2,
   [RECORD.died]: 2,
+  [RECORD.moved]: 2,
 };
 
 /** The version that is written; all up to it are read. */
 export const recordVersionOf = (kind: number): number => changedVersions[kind] ?? 1;
+
+export function isKnownVersion(kind: number, version: number): boolean {
+  return version >= 1 && version <= recordVersionOf(kind);
+}
 
 /**
  * Counted to a message besides its own bytes: about what the record of a copy adds. Without it a
@@ -66,4 +72,5 @@ export const REFUSED_CODES = [
   'NOT_DEAD',
   'NOT_LEASED',
   'DUPLICATE',
+  'CHANGED',
 ] as const satisfies readonly Code[];

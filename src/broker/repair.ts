@@ -197,6 +197,7 @@ const nothing: Facts = {
   returned: ignore,
   died: ignore,
   moved: ignore,
+  deleted: ignore,
   deduplicated: ignore,
   redriven: ignore,
   extended: ignore,

@@ -32,10 +32,12 @@ export type Said =
   | { what: 'extended'; dueMs: number }
   | ({ what: 'returned'; dueMs: number } & Failed)
   | ({ what: 'died' } & Failed)
-  /** Without a failure: by an operator. */
-  | { what: 'moved'; from: number; failed?: Failed }
+  /** Without a failure: by an operator; of an old record it is not known who. */
+  | { what: 'moved'; from: number; failed?: Failed; by?: string }
   | { what: 'redriven' | 'unreadable' }
-  | { what: Ending };
+  | { what: Ending }
+  /** With a name, that of an operator's client: by itself; else with its queue. */
+  | { what: 'deleted'; by?: string };
 
 /** How a message stood when it was copied. What is not there is left out. */
 export interface Standing {
@@ -50,7 +52,7 @@ export interface Standing {
 export type Failed = ReturnType<typeof failure>;
 
 /** The message is gone. */
-type Ending = Settled | 'purged' | 'deleted';
+type Ending = Settled | 'purged';
 type Settled = 'acked' | 'discarded' | 'expired' | 'dropped';
 
 export type Step = Place &
@@ -144,7 +146,7 @@ export class Tracer {
         this.#say(queue, { what: 'delivered', session, receipt, dueMs });
       },
       settled: (queue, reason, ids) => {
-        if (this.#isAmong(ids)) this.#end(queue, SETTLED_NAMES[reason] as Settled);
+        if (this.#isAmong(ids)) this.#end(queue, { what: SETTLED_NAMES[reason] as Settled });
       },
       returned: (queue, how, ids) => {
         if (!this.#isAmong(ids)) return;
@@ -154,8 +156,11 @@ export class Tracer {
         if (this.#isAmong(ids)) this.#say(queue, { what: 'died', ...failure(how) });
       },
       moved: (from, to, how, ids) => {
-        const failed = how === undefined ? {} : { failed: failure(how) };
-        if (this.#isAmong(ids)) this.#say(to, { what: 'moved', from, ...failed });
+        const why = 'by' in how ? how : { failed: failure(how) };
+        if (this.#isAmong(ids)) this.#say(to, { what: 'moved', from, ...why });
+      },
+      deleted: (queue, by, ids) => {
+        if (this.#isAmong(ids)) this.#end(queue, { what: 'deleted', by });
       },
       redriven: (queue, ids) => {
         if (this.#isAmong(ids)) this.#say(queue, { what: 'redriven' });
@@ -186,14 +191,14 @@ export class Tracer {
     this.#say(queue, said);
   }
 
-  #end(queue: number, what: Ending): void {
-    this.#say(queue, { what });
+  #end(queue: number, said: Said): void {
+    this.#say(queue, said);
     this.#isLive = false;
   }
 
   /** The message of a record that names the queue only. */
   #endAll(queue: number, what: 'purged' | 'deleted'): void {
-    if (this.#isLive && queue === this.#queue) this.#end(queue, what);
+    if (this.#isLive && queue === this.#queue) this.#end(queue, { what });
   }
 
   #say(queue: number, said: Said): void {

@@ -1,6 +1,7 @@
 /**
  * Values of flags and variables: text to numbers and words, or a clear refusal.
  */
+import type { MessageStateName } from '../client/client.ts';
 import { limits } from '../limits.ts';
 import { type Takes, wrongValue } from '../protocol/queue-settings.ts';
 import type { Durability } from '../queue/queue.ts';
@@ -49,6 +50,15 @@ export function parseTime(text: string): number {
 export function parseDurability(text: string): Durability {
   if (text === 'write' || text === 'fsync') return text;
   throw new Error(`must be write or fsync, not "${text}"`);
+}
+
+const states = ['ready', 'in flight', 'delayed', 'dead', 'unreadable'] as const;
+
+/** Of a message. */
+export function parseState(text: string): MessageStateName {
+  const state = states.find((name) => name === text.replace('-', ' '));
+  if (state === undefined) throw new Error(`must be ready, in-flight, delayed, dead or unreadable`);
+  return state;
 }
 
 /** Of flags `--header NAME=VALUE`. */

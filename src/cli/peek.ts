@@ -9,7 +9,7 @@ import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { EXIT, UsageError } from './failure.ts';
-import { parseCount, parsed, parseWhole } from './parse.ts';
+import { parseCount, parsed, parseState, parseWhole } from './parse.ts';
 import { age, jsonLine, plainBody, table, writeLine } from './text.ts';
 
 const maxDefault = 10;
@@ -17,7 +17,6 @@ const maxDefault = 10;
 const lineBytes = 48;
 /** Messages asked for at a time. */
 const pageMax = 100;
-const states = ['ready', 'held', 'in flight', 'delayed', 'dead', 'unreadable'] as const;
 
 interface Flags extends BrokerFlags {
   readonly state?: string;
@@ -152,10 +151,4 @@ function wholeCharacters({ bodyBytes = 0 }: { bodyBytes?: number }, body: Buffer
     if (isUtf8(shorter)) return shorter;
   }
   return body;
-}
-
-function parseState(text: string): MessageStateName {
-  const state = states.find((name) => name === text.replace('-', ' '));
-  if (state === undefined) throw new Error(`must be ready, in-flight, delayed, dead or unreadable`);
-  return state;
 }

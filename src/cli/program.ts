@@ -14,6 +14,7 @@ import { addRedrive } from './redrive.ts';
 import { addServe } from './serve.ts';
 import { addSettle } from './settle.ts';
 import { addStats } from './stats.ts';
+import { addSteer } from './steer.ts';
 import { addTemplates } from './templates.ts';
 import { addTorture } from './torture.ts';
 import { addTrace } from './trace.ts';
@@ -30,6 +31,7 @@ const additions = [
   addPeek,
   addWhy,
   addRedrive,
+  addSteer,
   addStats,
   addTrace,
   addLog,

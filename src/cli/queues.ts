@@ -2,16 +2,17 @@
  * `wonderq queues`: list, create, configure, pause, resume, purge, delete.
  */
 import { type Command, Option } from 'commander';
-import type { Client, PauseWhat, QueueInfo, Settings } from '../client/client.ts';
+import type { Client, PauseWhat, QueueInfo, SeenQueue, Settings } from '../client/client.ts';
 import { settingNames, settingRows } from '../protocol/queue-settings.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { UsageError } from './failure.ts';
-import { parsed, parseSetting } from './parse.ts';
+import { parsed, parseSetting, parseTime } from './parse.ts';
 import { age, counted, jsonLine, table, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
   readonly json?: boolean;
   readonly what?: string;
+  readonly created?: string;
 }
 
 export function addQueues(program: Command): void {
@@ -43,11 +44,15 @@ export function addQueues(program: Command): void {
     const what = whatOf(flags);
     return show(flags, (client) => client.resumeQueue(queue, what));
   });
-  add(queues, 'purge', 'remove all messages').action((queue: string, flags: Flags) =>
-    count(flags, 'purged', (client) => client.purgeQueue(queue)),
-  );
-  add(queues, 'delete', 'remove the queue and its messages').action((queue: string, flags: Flags) =>
-    count(flags, 'deleted', (client) => client.deleteQueue(queue)),
+  addCreated(add(queues, 'purge', 'remove all messages')).action((queue: string, flags: Flags) => {
+    const seen = createdOf(flags);
+    return count(flags, 'purged', (client) => client.purgeQueue(queue, seen));
+  });
+  addCreated(add(queues, 'delete', 'remove the queue and its messages')).action(
+    (queue: string, flags: Flags) => {
+      const seen = createdOf(flags);
+      return count(flags, 'deleted', (client) => client.deleteQueue(queue, seen));
+    },
   );
 }
 
@@ -66,6 +71,15 @@ export function addSettings(command: Command): Command {
 
 function addWhat(command: Command): Command {
   return command.option('--what <what>', 'produce, receive or both (default)');
+}
+
+/** Also of `redrive`. */
+export function addCreated(command: Command): Command {
+  return command.option('--created <ms>', 'only if the queue was made then, as list --json tells');
+}
+
+export function createdOf({ created }: { readonly created?: string }): SeenQueue {
+  return { createdMs: parsed('--created', parseTime, created) };
 }
 
 function act(flags: Flags, use: (client: Client) => Promise<void>): Promise<void> {

@@ -6,6 +6,7 @@ import type { DeadFilter, Redriven } from '../client/client.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { EXIT, UsageError } from './failure.ts';
 import { headersOf, parseCount, parsed, parseTime, parseWhole } from './parse.ts';
+import { addCreated, createdOf } from './queues.ts';
 import { counted, jsonLine, writeLine } from './text.ts';
 
 interface Flags extends BrokerFlags {
@@ -16,10 +17,11 @@ interface Flags extends BrokerFlags {
   readonly failedFrom?: string;
   readonly failedBefore?: string;
   readonly header?: string[];
+  readonly created?: string;
 }
 
 export function addRedrive(program: Command): void {
-  withBroker(program.command('redrive'))
+  addCreated(withBroker(program.command('redrive')))
     .description('make dead messages ready again: all of a queue, these, or some')
     .argument('<queue>')
     .argument('[id...]')
@@ -41,7 +43,7 @@ async function redrive(queue: string, texts: string[], flags: Flags): Promise<vo
     throw new UsageError('give message IDs, or say which are meant');
   }
   const chosen = ids.length === 0 ? filter : { ids };
-  const options = { ...chosen, to: flags.to, ratePerSecond };
+  const options = { ...chosen, ...createdOf(flags), to: flags.to, ratePerSecond };
   await withClient(flags, { name: 'wonderq redrive', session: true }, async (client) => {
     const done = await client.redrive(queue, options);
     await writeLine(flags.json ? jsonOf(done) : describe(done));

@@ -101,7 +101,7 @@ function wordsOf(step: Step): string {
         : `dead: it failed once too often, the last time ${failureOf(step)}`;
     case 'moved':
       return step.failed === undefined
-        ? 'moved here from another queue by an operator'
+        ? `moved here from another queue by ${operatorOf(step)}`
         : `moved here: it failed once too often, the last time ${failureOf(step.failed)}`;
     case 'redriven':
       return 'redriven: ready again, with no failures';
@@ -116,7 +116,7 @@ function wordsOf(step: Step): string {
     case 'purged':
       return 'purged with all messages of its queue';
     case 'deleted':
-      return 'deleted with its queue';
+      return step.by === undefined ? 'deleted with its queue' : `deleted by ${operatorOf(step)}`;
   }
 }
 
@@ -142,6 +142,11 @@ function delayOf(dueMs: number): string {
 function receiverOf({ session, client }: { session: number; client?: string }): string {
   if (session === 0) return 'without a session';
   return `to session ${session}${client ? ` of client ${jsonLine(client)}` : ''}`;
+}
+
+/** Without a name where its client has none, or where an old record does not tell it. */
+function operatorOf({ by }: { by?: string }): string {
+  return by ? `client ${jsonLine(by)}` : 'an operator';
 }
 
 function isoOf(ms: number): string {

@@ -96,12 +96,15 @@ export interface Why {
 /** What is sent; throws for what cannot be asked. */
 export function browseFields(options: BrowseOptions): Record<string, unknown> {
   const { state, after, limit } = options;
-  if (state !== undefined && !STATE_NAMES.includes(state)) {
-    throw badField('state', `must be ${STATE_NAMES.join(', ')}`);
-  }
+  checkState(state);
   if (after !== undefined && typeof after !== 'string') throw badField('after', 'must be a string');
   checkInteger('limit', limit, 1, limits.sliceMessagesMax);
   return { state, after, limit, ...bodyFields(options) };
+}
+
+export function checkState(state: MessageStateName | undefined): void {
+  if (state === undefined || STATE_NAMES.includes(state)) return;
+  throw badField('state', `must be ${STATE_NAMES.join(', ')}`);
 }
 
 export function bodyFields({ bodyBytes, bodyFrom }: BodyOptions): Record<string, unknown> {

@@ -46,6 +46,7 @@ import {
 } from './redriving.ts';
 import type { SettleKind } from './settle-call.ts';
 import { idTargets, settle, targetsOf } from './settling.ts';
+import * as steering from './steering.ts';
 import { deleteTemplate, setTemplate } from './templates.ts';
 
 export type {
@@ -84,6 +85,7 @@ export type {
 } from './options.ts';
 export type { Deliveries } from './receiving.ts';
 export type { Redriven, RedriveOptions } from './redriving.ts';
+export type { Deleted, Meant, Moved, RefusedMessage, SeenMessage, SeenQueue } from './steering.ts';
 export type { TemplateInfo } from './templates.ts';
 
 const TIMEOUT_MS_DEFAULT = 30_000;
@@ -296,8 +298,8 @@ export class Client extends Looking {
   }
 
   /** Removes all messages; resolves to how many. */
-  async purgeQueue(queue: string): Promise<number> {
-    const { purged } = await this.#queueVerb('queue.purge', queue);
+  async purgeQueue(queue: string, seen: steering.SeenQueue = {}): Promise<number> {
+    const { purged } = await this.#queueVerb('queue.purge', queue, steering.checkSeenQueue(seen));
     return Number(purged);
   }
 
@@ -310,13 +312,13 @@ export class Client extends Looking {
     const deadAfter: RedriveSteps['deadAfter'] = (after, limit, headers) =>
       this.browsePage(queue, { state: 'dead', after, limit, bodyBytes: headers ? 0 : undefined });
     const redriveThese: RedriveSteps['redrive'] = (fields) =>
-      askOfQueue(this.#connection, 'queue.redrive', queue, fields);
+      askOfQueue(this.#connection, 'queue.redrive', queue, { ...fields });
     return await redrive({ redrive: redriveThese, deadAfter }, options);
   }
 
   /** Removes the queue with its messages; resolves to how many. */
-  async deleteQueue(queue: string): Promise<number> {
-    const { deleted } = await this.#queueVerb('queue.delete', queue);
+  async deleteQueue(queue: string, seen: steering.SeenQueue = {}): Promise<number> {
+    const { deleted } = await this.#queueVerb('queue.delete', queue, steering.checkSeenQueue(seen));
     return Number(deleted);
   }
 
@@ -330,6 +332,16 @@ export class Client extends Looking {
 
   deleteTemplate(pattern: string): Promise<void> {
     return deleteTemplate(this.#connection, pattern);
+  }
+
+  /** By ID, whatever their state; one that was seen only while it is so still. */
+  deleteMessages(queue: string, meant: steering.Meant): Promise<steering.Deleted> {
+    return steering.deleteMessages(this.#connection, queue, meant);
+  }
+
+  /** Those that nobody has are ready in another queue, where their failures begin anew. */
+  moveMessages(queue: string, meant: steering.Meant, to: string): Promise<steering.Moved> {
+    return steering.moveMessages(this.#connection, queue, meant, to);
   }
 
   /** Resolves to how long the broker took to answer, in milliseconds. */

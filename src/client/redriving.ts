@@ -3,14 +3,14 @@
  * any more stays as it is, and a caller may be as slow as it likes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Code } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { MessagePage } from './browsing.ts';
 import { badField, checkInteger, checkQueue } from './checks.ts';
 import { checkFilter, type DeadFilter, isFilter, isMeant } from './dead-filter.ts';
+import { checkSeenQueue, type RefusedMessage, type SeenQueue } from './steering.ts';
 
 /** Without IDs: all that the filter means; without one, all that are dead when it begins. */
-export interface RedriveOptions extends DeadFilter {
+export interface RedriveOptions extends DeadFilter, SeenQueue {
   /** Excludes a filter. */
   ids?: readonly number[] | undefined;
   /** The queue in which they are ready then. Default: their own. */
@@ -22,14 +22,19 @@ export interface RedriveOptions extends DeadFilter {
 export interface Redriven {
   readonly redriven: number;
   /** Of `ids`: those that were not dead, or not there. */
-  readonly refused: readonly { readonly id: number; readonly code: Code }[];
+  readonly refused: readonly RefusedMessage[];
 }
 
 /** How it asks: for what is done to some messages, and for a page of the dead ones. */
 export interface RedriveSteps {
-  redrive(fields: { ids: readonly number[]; to: string | undefined }): Promise<Answer>;
+  redrive(fields: RedriveFields): Promise<Answer>;
   /** `headers`: whether it tells those. */
   deadAfter(cursor: string | undefined, limit: number, headers: boolean): Promise<MessagePage>;
+}
+
+interface RedriveFields extends SeenQueue {
+  readonly ids: readonly number[];
+  readonly to: string | undefined;
 }
 
 interface Answer extends Redriven {
@@ -40,6 +45,7 @@ interface Answer extends Redriven {
 export function checkRedrive(options: RedriveOptions): void {
   const { ids, to, ratePerSecond } = options;
   checkFilter(options);
+  checkSeenQueue(options);
   if (ids !== undefined && isFilter(options))
     throw badField('ids', 'and a filter exclude each other');
   for (const id of ids ?? []) checkInteger('ids', id, 1, Number.MAX_SAFE_INTEGER);
@@ -48,10 +54,10 @@ export function checkRedrive(options: RedriveOptions): void {
 }
 
 export async function redrive(steps: RedriveSteps, options: RedriveOptions): Promise<Redriven> {
-  const { ids, to, ratePerSecond } = options;
+  const { ids, to, ratePerSecond, createdMs } = options;
   const sliceMax = Math.min(limits.sliceMessagesMax, ratePerSecond ?? Number.POSITIVE_INFINITY);
   const slices = ids === undefined ? eachDead(steps, options, sliceMax) : eachSlice(ids, sliceMax);
-  const done = { redriven: 0, refused: [] as Redriven['refused'][number][] };
+  const done = { redriven: 0, refused: [] as RefusedMessage[] };
   let before = 0;
   // Those that die meanwhile are not waited for.
   let all = Number.POSITIVE_INFINITY;
@@ -59,7 +65,7 @@ export async function redrive(steps: RedriveSteps, options: RedriveOptions): Pro
     if (meant.length > 0) {
       if (ratePerSecond !== undefined) await sleep((before / ratePerSecond) * 1000);
       before = meant.length;
-      const answer = await steps.redrive({ ids: meant, to });
+      const answer = await steps.redrive({ ids: meant, to, createdMs });
       done.redriven += answer.redriven;
       if (ids !== undefined) done.refused.push(...answer.refused);
       else if (all === Number.POSITIVE_INFINITY) all = answer.redriven + answer.dead;

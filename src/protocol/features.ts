@@ -63,6 +63,16 @@ export const verbs: Readonly<Record<string, Feature>> = {
   templates: { client: 'templates', command: 'templates list', records: [] },
   messages: { client: 'browse', command: 'peek', records: [] },
   message: { client: 'getMessage', command: 'peek', records: [] },
+  'message.delete': {
+    client: 'deleteMessages',
+    command: 'delete',
+    records: ['deleted', 'died', 'settled'],
+  },
+  'message.move': {
+    client: 'moveMessages',
+    command: 'move',
+    records: ['moved', 'died', 'settled'],
+  },
   why: { client: 'why', command: 'why', records: [] },
   stats: { client: 'stats', command: 'stats', records: [] },
 };

@@ -25,7 +25,7 @@ export interface AnswerPart {
 
 export interface RefusedReceipt {
   readonly index: number;
-  readonly code: 'STALE_RECEIPT' | 'GONE' | 'NOT_DEAD' | 'NOT_LEASED' | 'DUPLICATE';
+  readonly code: 'STALE_RECEIPT' | 'GONE' | 'NOT_DEAD' | 'NOT_LEASED' | 'DUPLICATE' | 'CHANGED';
 }
 
 /** An answer as it is remembered. */

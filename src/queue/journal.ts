@@ -61,6 +61,12 @@ export interface Expiry extends Omit<Return, 'reason'> {
 }
 export type Death = Return | Expiry;
 
+/** An operator did it. */
+export interface ByOperator {
+  /** The client's name; empty where it has none, or where an old record told of it. */
+  readonly by: string;
+}
+
 /** The messages of one slice of a produce frame, in place in the frame's bytes. */
 export interface MessageSlice {
   readonly buffer: Uint8Array;
@@ -108,8 +114,10 @@ export interface Journal {
   returned(queue: Queue, how: Return, ids: IdList): void;
   /** What would have come back failed once too often, or its time to live was over. */
   died(queue: Queue, how: Death, ids: IdList): void;
-  /** So did this, and is ready in another queue now; without `how` an operator moved it. */
-  moved(from: Queue, to: Queue, how: Return | undefined, ids: IdList): void;
+  /** So did this, or an operator moved it, and is ready in another queue now. */
+  moved(from: Queue, to: Queue, how: Return | ByOperator, ids: IdList): void;
+  /** An operator deleted these, whatever their state. */
+  deleted(queue: Queue, by: string, ids: IdList): void;
   /** Dead messages are ready again, as if they had never failed. */
   redriven(queue: Queue, ids: IdList): void;
   extended(queue: Queue, dueMs: number, ids: IdList): void;

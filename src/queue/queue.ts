@@ -61,6 +61,8 @@ export interface QueueCounters {
   redriven: number;
   /** To another queue. */
   moved: number;
+  /** One by one, by an operator. */
+  deleted: number;
   /** Not produced, since they had been before. */
   duplicates: number;
   /** Past their time to live, whether they went or are dead. */
@@ -116,6 +118,7 @@ export class Queue {
     discarded: 0,
     redriven: 0,
     moved: 0,
+    deleted: 0,
     duplicates: 0,
     timedOut: 0,
     dropped: 0,

@@ -16,8 +16,14 @@ export interface Redriven {
   readonly refused: readonly RefusedReceipt[];
 }
 
-/** Those of `ids` that are dead; `to` may be the queue itself. */
-export function redrive(state: State, queue: Queue, to: Queue, ids: readonly number[]): Redriven {
+/** Those of `ids` that are dead; `to` may be the queue itself. `by` is the operator's name. */
+export function redrive(
+  state: State,
+  queue: Queue,
+  to: Queue,
+  ids: readonly number[],
+  by: string,
+): Redriven {
   const { ids: redriven } = state;
   const refused: RefusedReceipt[] = [];
   redriven.clear();
@@ -32,7 +38,7 @@ export function redrive(state: State, queue: Queue, to: Queue, ids: readonly num
     redriven.push(id);
   }
   if (redriven.count > 0 && to === queue) state.journal.redriven(queue, redriven);
-  else if (redriven.count > 0) state.journal.moved(queue, to, undefined, redriven);
+  else if (redriven.count > 0) state.journal.moved(queue, to, { by }, redriven);
   queue.counters.redriven += redriven.count;
   return { count: redriven.count, refused };
 }

@@ -12,6 +12,7 @@ import { freeRetired } from './expire.ts';
 import { joinGroup } from './grouping.ts';
 import type { IdList } from './id-list.ts';
 import {
+  type ByOperator,
   type Death,
   DIED_EXPIRED,
   type MessageSlice,
@@ -150,17 +151,16 @@ export function replayDied(state: State, queueNumber: number, how: Death, ids: I
   });
 }
 
-/** `how` undefined: not by a failure. */
 export function replayMoved(
   state: State,
   fromNumber: number,
   toNumber: number,
-  how: Return | undefined,
+  how: Return | ByOperator,
   ids: IdList,
 ): void {
   forEachKnown(state, fromNumber, ids, (from) => {
     const to = queueNumbered(state, toNumber);
-    if (how !== undefined) fail(state, from.foundChunk!.rows[from.foundIndex]!, how);
+    if (!('by' in how)) fail(state, from.foundChunk!.rows[from.foundIndex]!, how);
     transfer(state, from, to);
   });
 }

@@ -128,6 +128,7 @@ const facts: readonly Told[] = [
   { kind: 'died', number, how, ids: [ids[1]!] },
   { kind: 'redriven', number, ids: [ids[1]!] },
   { kind: 'moved', number, to: 2, how, ids: [ids[0]!] },
+  { kind: 'deleted', number, by: 'demo', ids: [ids[0]!] },
   {
     kind: 'deduplicated',
     number,

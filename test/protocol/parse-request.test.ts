@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { limits } from '../../src/limits.ts';
 import { Request } from '../../src/protocol/request.ts';
 import { body, type Field, operations, safeMax, valid } from './support/fields.ts';
 import { parse, refusal } from './support/frames.ts';
@@ -53,7 +54,7 @@ function wrongValues({ kind, max = safeMax, min = 0 }: Field): unknown[] {
         { a: 0.5 },
         { a: [-1] },
         { a: raw('cf ffffffffffffffff') },
-        { a: new Array(1_024).fill(0) },
+        { a: new Array(limits.administrationValuesMax).fill(0) },
       ];
   }
 }

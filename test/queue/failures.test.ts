@@ -112,7 +112,7 @@ test('a redrive may lead to another queue, and back', () => {
   rig.nack('q', receiptsOf(rig.take('q', { messages: 3 })));
   const queue = rig.state.required('q');
   const letters = rig.state.required('letters');
-  assert.is(redrive(rig.state, queue, letters, deadIds(queue, 2)).count, 2);
+  assert.is(redrive(rig.state, queue, letters, deadIds(queue, 2), 'ops').count, 2);
   assert.equal([queue.dead, letters.ready], [1, 3]);
   letters.settings = { failuresMax: 1, deadQueue: 'q' };
   letters.position = rig.recorder.queueSet(letters);

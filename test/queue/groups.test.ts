@@ -109,7 +109,7 @@ test('one that is redriven comes first again', () => {
   const rig = grouped('aaa', { failuresMax: 1 });
   rig.nack('q', receiptsOf(rig.take('q', all)), 0);
   const queue = rig.state.required('q');
-  assert.is(redrive(rig.state, queue, queue, [1]).count, 1);
+  assert.is(redrive(rig.state, queue, queue, [1], 'ops').count, 1);
   assert.equal(drained(rig), [1, 2, 3]);
 });
 
@@ -119,7 +119,7 @@ test('one that is redriven waits for one behind it that is out', () => {
   const out = rig.take('q', all);
   assert.equal(idsOf(out), [2]);
   const queue = rig.state.required('q');
-  redrive(rig.state, queue, queue, [1]);
+  redrive(rig.state, queue, queue, [1], 'ops');
   assert.equal(taken(rig), []);
   rig.release('q', receiptsOf(out));
   assert.equal(drained(rig), [1, 2, 3]);

@@ -14,7 +14,8 @@ const rarePaths = ['ack', 'nack', 'release', 'extend']
   .flatMap((what) => [`${what} done`, `${what} STALE_RECEIPT`, `${what} GONE`])
   .concat('opened', 'resumed', 'answered empty', 'gave up waiting', 'redriven', 'browsed')
   .concat('browsed over pages', 'dead at delivery', 'expired at delivery')
-  .concat('duplicate', 'first of its ID', 'refused as full', 'dropped', 'made by a template');
+  .concat('duplicate', 'first of its ID', 'refused as full', 'dropped', 'made by a template')
+  .concat(['delete', 'move'].flatMap((what) => [`${what} ok`, `${what} GONE`, `${what} CHANGED`]));
 
 test('random commands end as the model says', () => {
   const seed = printedSeed('model');

@@ -126,7 +126,7 @@ test('what comes back is never refused', () => {
   rig.nack('q', receiptsOf(rig.take('q')));
   rig.produce('q');
   assert.equal([queue.ready, queue.dead], [1, 1]);
-  redrive(rig.state, queue, queue, deadIds(queue, 10));
+  redrive(rig.state, queue, queue, deadIds(queue, 10), 'ops');
   assert.equal([queue.ready, queue.dead], [2, 0]);
   isRefused(rig, () => rig.produce('q'));
   rig.release('q', receiptsOf(rig.take('q')));

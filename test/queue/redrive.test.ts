@@ -93,7 +93,7 @@ test('what is redriven begins anew in its own place, some of it or all', () => {
   rig.nack('q', receiptsOf(rig.take('q', { messages: 3 })));
   const queue = rig.state.required('q');
   assert.equal(deadIds(queue, 9), [1, 2, 3]);
-  assert.equal(redrive(rig.state, queue, queue, [2, 2, 4, 99]), {
+  assert.equal(redrive(rig.state, queue, queue, [2, 2, 4, 99], 'ops'), {
     count: 1,
     refused: [
       { index: 1, code: 'NOT_DEAD' },
@@ -104,7 +104,7 @@ test('what is redriven begins anew in its own place, some of it or all', () => {
   assert.equal(countsOf(rig), { ready: 2, inFlight: 0, dead: 2 });
   const [first] = rig.take('q', { messages: 1 });
   assert.equal([first!.id, first!.deliveryCount, first!.failureCount], [2, 2, 0]);
-  assert.is(redrive(rig.state, queue, queue, deadIds(queue, 9)).count, 2);
+  assert.is(redrive(rig.state, queue, queue, deadIds(queue, 9), 'ops').count, 2);
   assert.equal(countsOf(rig), { ready: 3, inFlight: 1, dead: 0 });
   assert.equal(
     rig.take('q', { messages: 9 }).map(({ id }) => id),
@@ -121,8 +121,8 @@ test('no more than a slice at a time, the highest priority first', () => {
   const queue = rig.state.required('q');
   const first = deadIds(queue, 1_000);
   assert.equal([first.length, first[0], first[300]], [1_000, 901, 1]);
-  assert.is(redrive(rig.state, queue, queue, first).count, 1_000);
-  assert.is(redrive(rig.state, queue, queue, deadIds(queue, 1_000)).count, 200);
+  assert.is(redrive(rig.state, queue, queue, first, 'ops').count, 1_000);
+  assert.is(redrive(rig.state, queue, queue, deadIds(queue, 1_000), 'ops').count, 200);
   assert.equal(countsOf(rig), { ready: 1_200, inFlight: 0, dead: 0 });
 });
 

@@ -75,7 +75,7 @@ test('or is dead, without a failure, and once redriven has no time to live', () 
   rig.restart();
   assert.is(countsOf(rig).dead, 3);
   const queue = rig.state.required('q');
-  assert.is(redrive(rig.state, queue, queue, deadIds(queue, 9)).count, 3);
+  assert.is(redrive(rig.state, queue, queue, deadIds(queue, 9), 'ops').count, 3);
   rig.pass(lifeMs);
   rig.restart();
   const again = rig.take('q');

@@ -32,6 +32,7 @@ export interface Conditions {
   readonly byeMs: number;
   readonly wallJumpMs: number;
   readonly operatorMs: number;
+  readonly steerMs: number;
   readonly strictDirectory: boolean;
   readonly reserve: boolean;
 
@@ -115,6 +116,7 @@ export function drawConditions(random: Random): Conditions {
     byeMs: sometimes(0.3, 300, 3000),
     wallJumpMs: sometimes(0.3, 300, 3000),
     operatorMs: sometimes(0.4, 100, 2000),
+    steerMs: sometimes(0.8, 40, 300),
     strictDirectory: random.chance(0.5),
     reserve: random.chance(0.6),
     syncMs: random.pick([0.2, 2, 10, 30]),
@@ -184,6 +186,7 @@ export const parts = {
   byes: { byeMs: never },
   wallJumps: { wallJumpMs: never },
   operator: { operatorMs: never },
+  steering: { steerMs: never },
   looseNames: { strictDirectory: false },
   reserve: { reserve: false },
   slowDisk: { slowChance: 0 },

@@ -1,6 +1,6 @@
 /**
- * An operator: makes, configures, pauses, purges and deletes queues and templates for them, one
- * request after the other, and asks for their counts.
+ * An operator: makes, configures, pauses, purges and deletes queues and templates for them, deletes
+ * and moves messages, one request after the other, and asks for counts.
  */
 import { limits as bounds } from '../../src/limits.ts';
 import { ANSWER } from '../../src/protocol/operations.ts';
@@ -10,6 +10,7 @@ import { type Call, Client } from './client.ts';
 import { letters } from './conditions.ts';
 import type { Shown } from './oracle-looks.ts';
 import type { QueueDescription, SettingsChange, TemplateDescription } from './oracle-settings.ts';
+import type { Seen, Steering } from './oracle-steering.ts';
 import type { World } from './world.ts';
 
 const destructive = new Set(['queue.purge', 'queue.delete']);
@@ -32,10 +33,18 @@ export interface QueueCounts extends QueueDescription {
 
 type Done = (reply: Reply, askedMs: number) => void;
 
+interface Asked {
+  readonly verb: string;
+  readonly args: Record<string, unknown>;
+  readonly done: Done;
+  /** The messages that it deletes or moves. */
+  readonly seen: readonly Seen[];
+}
+
 export class Operator {
   readonly client: Client;
   private readonly world: World;
-  private readonly waiting: { verb: string; args: Record<string, unknown>; done: Done }[] = [];
+  private readonly waiting: Asked[] = [];
   private isBusy = false;
 
   constructor(world: World, name: string) {
@@ -138,6 +147,42 @@ export class Operator {
     });
   }
 
+  /** Looks at messages, and deletes some or moves them to where dead letters go; as they were seen. */
+  steerSome(): void {
+    if (this.waiting.length > 0) return;
+    const { random, conditions } = this.world;
+    const { hasLetters, mortalQueues, queues } = conditions;
+    const queue = random.pick(hasLetters && mortalQueues.length > 0 ? mortalQueues : queues);
+    const state = random.pick([undefined, 'ready', 'ready', 'delayed', 'dead']);
+    const args = { queue, state, bodyBytes: bounds.bodyBytesMax, limit: 10 };
+    this.ask('messages', args, ({ value }, askedMs) => {
+      const { messages } = value as { messages: Shown[] };
+      this.shown(queue, messages, askedMs);
+      this.steer(queue, messages);
+    });
+  }
+
+  private steer(queue: string, messages: readonly Shown[]): void {
+    const { world } = this;
+    const { conditions, random } = world;
+    const shown = messages.filter(({ body }) => body !== undefined && random.chance(0.5));
+    if (shown.length === 0) return;
+    const mayMove = conditions.hasLetters && conditions.mortalQueues.includes(queue);
+    const isMove = mayMove && random.chance(0.7);
+    const seen = shown.map(({ id, body, deliveryCount }) => {
+      const message = world.oracle.history.messages.get(body!.toString())!;
+      return { message, id, deliveryCount: random.chance(0.6) ? deliveryCount : undefined };
+    });
+    const args = {
+      queue,
+      ids: seen.map(({ id }) => id),
+      states: shown.map(({ state }) => (random.chance(0.3) ? state : null)),
+      deliveryCounts: seen.map(({ deliveryCount }) => deliveryCount),
+      ...(isMove && { to: letters }),
+    };
+    this.ask(isMove ? 'message.move' : 'message.delete', args, undefined, seen);
+  }
+
   private showOne(queue: string, id: number): void {
     this.ask('message', { queue, id }, ({ value }, askedMs) => {
       this.shown(queue, [value as Shown], askedMs);
@@ -176,8 +221,13 @@ export class Operator {
     if (random.chance(0.5)) this.look();
   }
 
-  private ask(verb: string, args: Record<string, unknown>, done: Done = () => {}): void {
-    this.waiting.push({ verb, args, done });
+  private ask(
+    verb: string,
+    args: Record<string, unknown>,
+    done: Done = () => {},
+    seen: readonly Seen[] = [],
+  ): void {
+    this.waiting.push({ verb, args, done, seen });
     this.goOn();
   }
 
@@ -192,6 +242,8 @@ export class Operator {
     const change = { verb, ...args } as unknown as SettingsChange;
     if (!isReading) oracle.settings.sent(change, world.nowMs);
     const purge = destructive.has(verb) ? oracle.purgeSent(queue) : undefined;
+    const isMove = verb === 'message.move';
+    const steering = oracle.steering.sent(isMove, next.seen, world.nowMs);
     const isDeleting = verb === 'queue.delete';
     if (isDeleting) oracle.deduplication.deletionSent(queue);
     this.isBusy = true;
@@ -207,6 +259,7 @@ export class Operator {
         if (!isReading) oracle.settings.answered(change, code, world.nowMs);
         if (purge !== undefined) oracle.purged(purge, code === undefined, world.nowMs);
         if (isDeleting) oracle.deduplication.deletionOver(queue, world.nowMs);
+        this.steered(steering, reply);
         world.counts[purge === undefined ? 'settings' : 'purges'] += 1;
         if (code === undefined) this.read(reply, open.sentMs);
         this.isBusy = false;
@@ -217,12 +270,24 @@ export class Operator {
       // Asked again when the next connection is open; a purge may have happened.
       lost: () => {
         if (purge !== undefined) oracle.purgeLost(purge, world.nowMs);
+        oracle.steering.lost(steering, world.nowMs);
         if (isDeleting) oracle.deduplication.deletionOver(queue, world.nowMs);
         this.isBusy = false;
         this.goOn();
       },
     };
     client.send(call);
+  }
+
+  private steered(steering: Steering, reply: Reply): void {
+    const { oracle, nowMs } = this.world;
+    if (reply.operation !== ANSWER.ok) {
+      oracle.steering.undo(steering);
+      return;
+    }
+    const { refused = [] } = reply.value as { refused?: { id: number; code: string }[] };
+    const codes = new Map(refused.map(({ id, code }) => [id, code]));
+    oracle.steering.answered(steering, codes, this.client.life, nowMs);
   }
 
   private read(reply: Reply, askedMs: number): void {

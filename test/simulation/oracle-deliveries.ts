@@ -151,10 +151,11 @@ export class DeliveryOracle {
     return Math.max(this.history.clock.low(facts.life, facts.askedMs), this.readyLowMs(message));
   }
 
-  /** Not delivered before that; one that died of its time to live and was redriven does not wait. */
+  /** Not delivered before that; one that was moved, or died of its time to live, does not wait. */
   private readyLowMs(message: Message): number {
-    const { producedLowMs, delayMs, notBeforeMs } = message;
-    if (isMortal(this.history, message) && isFleeting(message)) return producedLowMs;
+    const { producedLowMs, delayMs, notBeforeMs, isMaybeMoved } = message;
+    const isRedriven = isMortal(this.history, message) && isFleeting(message);
+    if (isRedriven || isMaybeMoved) return producedLowMs;
     return Math.max(producedLowMs + delayMs, notBeforeMs);
   }
 

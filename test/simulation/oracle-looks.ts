@@ -8,6 +8,7 @@ export interface Shown {
   readonly id: number;
   readonly priority: number;
   readonly state: string;
+  readonly deliveryCount: number;
   /** Not of one whose bytes rotted. */
   readonly body?: Buffer;
 }

@@ -62,6 +62,8 @@ export interface Message {
   /** One of them may have taken it before that. */
   maybePurgedMs: number | undefined;
   purgedMs: number | undefined;
+  /** An operator may have moved it to where letters are, where it was ready at once. */
+  isMaybeMoved: boolean;
   readonly leases: Lease[];
 }
 

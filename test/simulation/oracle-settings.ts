@@ -23,6 +23,7 @@ export interface SettingsChange {
   /** Of a template. */
   readonly pattern?: string;
   readonly what?: string;
+  readonly to?: string;
   readonly settings?: Partial<
     Pick<QueueFacts, 'visibilityMs' | 'durability' | 'failuresMax' | 'messagesMax'>
   >;
@@ -94,8 +95,8 @@ export class SettingsOracle {
       return;
     }
     if (code === undefined) this.become(change.queue, this.changed(change), nowMs);
-    // A queue that is made again begins anew. A redrive may lack the other one.
-    else if (code === 'QUEUE_NOT_FOUND' && change.verb !== 'queue.redrive')
+    // A queue that is made again begins anew. A redrive or a move may lack the other one.
+    else if (code === 'QUEUE_NOT_FOUND' && change.to === undefined)
       this.become(change.queue, this.unborn(change.queue), nowMs);
     else this.become(change.queue, this.before, nowMs);
   }

@@ -22,12 +22,14 @@ import { checkShown, type LookFacts } from './oracle-looks.ts';
 import type { Lease, Message, Purge, SessionFacts } from './oracle-records.ts';
 import { SettingsOracle } from './oracle-settings.ts';
 import { SettleOracle } from './oracle-settles.ts';
+import { SteeringOracle } from './oracle-steering.ts';
 
 export type OracleCounts = History['counts'] &
   SettingsOracle['counts'] &
   LivenessOracle['counts'] &
   LimitsOracle['counts'] &
-  DeduplicationOracle['counts'];
+  DeduplicationOracle['counts'] &
+  SteeringOracle['counts'];
 
 /** What was told to a process before it was paused, it hears so long after it goes on. */
 const heardAgainMs = 200;
@@ -54,6 +56,7 @@ export class Oracle {
   readonly liveness: LivenessOracle;
   readonly deduplication: DeduplicationOracle;
   readonly limits: LimitsOracle;
+  readonly steering: SteeringOracle;
   private readonly purges = new Set<Purge>();
   /** Requests of several messages that are there whole or not at all. */
   private readonly wholes: (readonly Message[])[] = [];
@@ -67,6 +70,7 @@ export class Oracle {
     this.liveness = new LivenessOracle(this.history, this.settings, settings.slackMs);
     this.deliveries = new DeliveryOracle(this.history);
     this.settles = new SettleOracle(this.history);
+    this.steering = new SteeringOracle(this.history);
     this.deduplication = new DeduplicationOracle(this.history, settings.windowsOf);
     this.limits = new LimitsOracle(this.history);
   }
@@ -78,6 +82,7 @@ export class Oracle {
       ...this.liveness.counts,
       ...this.limits.counts,
       ...this.deduplication.counts,
+      ...this.steering.counts,
     };
   }
 
@@ -187,6 +192,7 @@ export class Oracle {
         purgesOpen: 0,
         maybePurgedMs: undefined,
         purgedMs: undefined,
+        isMaybeMoved: false,
         leases: [],
       };
       history.messages.set(body, message);

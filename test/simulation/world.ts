@@ -304,6 +304,7 @@ export class World {
     this.often(conditions.pauseMs, () => this.pause());
     this.often(conditions.wallJumpMs, () => this.host.jumpWall(random.integer(-3600e3, 3600e3)));
     this.often(conditions.operatorMs, () => this.operator.interfere());
+    this.often(conditions.steerMs, () => this.operator.steerSome());
     this.often(conditions.cutOffMs, () => {
       counts.cutOffs += 1;
       client().cutOff();

@@ -75,6 +75,9 @@ export function write(journal: RecordJournal, fact: Told): void {
     case 'moved':
       journal.moved(queue, queueNumbered(fact.to), fact.how, idList(fact.ids));
       break;
+    case 'deleted':
+      journal.deleted(queue, fact.by, idList(fact.ids));
+      break;
     case 'redriven':
       journal.redriven(queue, idList(fact.ids));
       break;

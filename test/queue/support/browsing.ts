@@ -15,6 +15,7 @@ import {
 import type { Random } from '../../support/random.ts';
 import type { Comparison } from './comparison.ts';
 import type { ModelMessage } from './model.ts';
+import { toldState } from './model-turns.ts';
 
 const numbers: Readonly<Record<ModelMessage['state'] | 'held', MessageState>> = {
   held: HELD,
@@ -43,17 +44,6 @@ export function browseSome(comparison: Comparison, random: Random): void {
   assert.is(rig.recorder.facts.length, facts, 'browsing writes nothing');
   if (expected.length > 0) comparison.note('browsed');
   if (pages.length > 2) comparison.note('browsed over pages');
-}
-
-/** One that waits behind another one of its group is held. */
-function toldState(messages: readonly ModelMessage[], { state, group, id }: ModelMessage) {
-  if (state !== 'ready' || group === undefined) return state;
-  const isBehind = messages.some(
-    (other) =>
-      other.group === group &&
-      (other.state === 'in flight' || (other.state !== 'dead' && other.id < id)),
-  );
-  return isBehind ? 'held' : 'ready';
 }
 
 function browseAll(

@@ -8,6 +8,7 @@ import { browseSome } from './browsing.ts';
 import type { Client, Comparison } from './comparison.ts';
 import type { ModelTimes } from './model.ts';
 import type { ModelSettings } from './model-templates.ts';
+import { toldState } from './model-turns.ts';
 import type { Receipt } from './rig.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e'];
@@ -35,6 +36,7 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [1, setTemplate],
   [1, deleteTemplate],
   [14, redriveSome],
+  [6, steerSome],
   [3, blockOrUnblock],
   [12, passTime],
   [12, (comparison) => comparison.expire()],
@@ -250,6 +252,24 @@ function redriveSome(comparison: Comparison, random: Random): void {
   const name = random.pick(names);
   const to = random.chance(0.7) ? name : random.pick(names);
   comparison.redrive(name, to, random.chance(0.3) ? ids : undefined);
+}
+
+/** Mostly messages of the queue, as they are or as they are not. */
+function steerSome(comparison: Comparison, random: Random): void {
+  const [name, to] = random.shuffle(names) as [string, string];
+  const messages = comparison.model.queues.get(name)?.messages ?? [];
+  if (messages.length === 0) return;
+  const seen = Array.from({ length: random.integer(1, 5) }, () => {
+    const message = random.pick(messages);
+    const { id, deliveryCount } = message;
+    const state = toldState(messages, message);
+    return {
+      id: random.chance(0.1) ? random.integer(1, comparison.model.nextId) : id,
+      state: random.pick([undefined, state, 'ready'] as const),
+      deliveryCount: random.pick([undefined, deliveryCount, deliveryCount, deliveryCount + 1]),
+    };
+  });
+  comparison.steer(name, random.chance(0.5) ? to : undefined, seen);
 }
 
 function blockOrUnblock(comparison: Comparison, random: Random): void {

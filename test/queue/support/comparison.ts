@@ -20,6 +20,7 @@ import { deleteQueue, purge } from '../../../src/queue/purge.ts';
 import type { Queue, QueueSettings } from '../../../src/queue/queue.ts';
 import { deadIds, redrive } from '../../../src/queue/redrive.ts';
 import type { Session } from '../../../src/queue/session.ts';
+import { deleteMessages, type Meant, moveMessages } from '../../../src/queue/steer.ts';
 import type { Taker } from '../../../src/queue/taker.ts';
 import { deleteTemplate, setTemplate } from '../../../src/queue/template.ts';
 import {
@@ -28,6 +29,8 @@ import {
   type ModelQueue,
   type ModelTimes,
   releaseAfterMs,
+  type Seen,
+  type SteerCode,
 } from './model.ts';
 import { bestOf, type ModelSettings } from './model-templates.ts';
 import { messagesOf } from './replayed.ts';
@@ -55,7 +58,7 @@ export interface Handed {
 }
 
 const waysByNumber = ['', 'nacked', 'released', 'expired', 'sessionLost', 'timedOut'];
-const statesByNumber = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead'];
+const statesByNumber = ['gone', 'ready', 'in flight', 'delayed', 'unreadable', 'dead', 'held'];
 
 export class Comparison {
   readonly rig = new Rig({ releaseAfterMs });
@@ -213,8 +216,31 @@ export class Comparison {
     const to = state.existing(toName);
     if (queue === undefined || to === undefined) return;
     const expected = this.model.redrive(name, toName, ids);
-    assert.is(redrive(state, queue, to, ids ?? deadIds(queue, 1_000)).count, expected);
+    assert.is(redrive(state, queue, to, ids ?? deadIds(queue, 1_000), 'ops').count, expected);
     if (expected > 0) this.note('redriven');
+  }
+
+  /** Deletes messages as they were seen, or moves them to another queue. */
+  steer(name: string, toName: string | undefined, seen: readonly Seen[]): void {
+    const { state, nowMs } = this.rig;
+    const queue = state.existing(name);
+    const to = toName === undefined ? undefined : state.existing(toName);
+    if (queue === undefined || (toName !== undefined && to === undefined)) return;
+    const expected = this.model.steer(name, toName, seen, nowMs);
+    const meant = {
+      ids: seen.map(({ id }) => id),
+      states: seen.map((one) => one.state && statesByNumber.indexOf(one.state)),
+      deliveryCounts: seen.map(({ deliveryCount }) => deliveryCount),
+    } as Meant;
+    const { count, refused } =
+      to === undefined
+        ? deleteMessages(state, queue, meant, 'ops', nowMs)
+        : moveMessages(state, queue, to, meant, 'ops', nowMs);
+    const codes: SteerCode[] = seen.map(() => 'ok');
+    for (const { index, code } of refused) codes[index] = code as SteerCode;
+    assert.equal(codes, expected);
+    assert.is(count, expected.filter((code) => code === 'ok').length);
+    for (const code of codes) this.note(`${to === undefined ? 'delete' : 'move'} ${code}`);
   }
 
   /** Sets what is paused, and settings, as `queue.configure` would. */

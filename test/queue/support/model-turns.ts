@@ -14,6 +14,20 @@ export function isReady({ state, expiresMs }: ModelMessage, now: number): boolea
   return state === 'ready' && now < expiresMs;
 }
 
+/** One that waits behind another one of its group is held. */
+export function toldState(
+  messages: readonly ModelMessage[],
+  { state, group, id }: ModelMessage,
+): ModelMessage['state'] | 'held' {
+  if (state !== 'ready' || group === undefined) return state;
+  const isBehind = messages.some(
+    (other) =>
+      other.group === group &&
+      (other.state === 'in flight' || (other.state !== 'dead' && other.id < id)),
+  );
+  return isBehind ? 'held' : 'ready';
+}
+
 export class ModelTurns {
   private turns = new Map<string, Turn>();
   private next = 1;

@@ -4,7 +4,7 @@
  */
 import * as assert from 'uvu/assert';
 import { bestOf, type ModelSettings } from './model-templates.ts';
-import { isReady, ModelTurns } from './model-turns.ts';
+import { isReady, ModelTurns, toldState } from './model-turns.ts';
 import type { ReceiptCode } from './rig.ts';
 
 export interface ModelMessage {
@@ -87,9 +87,19 @@ export type Counter =
   | 'discarded'
   | 'redriven'
   | 'moved'
+  | 'deleted'
   | 'duplicates'
   | 'timedOut'
   | 'dropped';
+
+/** A message as an operator saw it; undefined: nothing is said of that. */
+export interface Seen {
+  readonly id: number;
+  readonly state: ModelMessage['state'] | 'held' | undefined;
+  readonly deliveryCount: number | undefined;
+}
+
+export type SteerCode = 'ok' | 'GONE' | 'CHANGED';
 
 export interface ModelTimes {
   readonly group?: string | undefined;
@@ -137,6 +147,7 @@ export function zeros(): Record<Counter, number> {
     discarded: 0,
     redriven: 0,
     moved: 0,
+    deleted: 0,
     duplicates: 0,
     timedOut: 0,
     dropped: 0,
@@ -469,6 +480,28 @@ export class Model {
     for (const message of wanted) this.move(name, to, message);
     queue.counters.redriven += wanted.length;
     return wanted.length;
+  }
+
+  /** Deletes messages, or moves them to a queue where one is named. */
+  steer(name: string, to: string | undefined, seen: readonly Seen[], now: number): SteerCode[] {
+    const queue = this.queue(name);
+    return seen.map(({ id, state, deliveryCount }) => {
+      const message = queue.messages.find((candidate) => candidate.id === id);
+      if (message !== undefined && now >= message.expiresMs) timeOut(queue, message, now);
+      if (message === undefined || !queue.messages.includes(message)) return 'GONE';
+      const told = toldState(queue.messages, message);
+      if (state !== undefined && state !== told) return 'CHANGED';
+      if (deliveryCount !== undefined && deliveryCount !== message.deliveryCount) return 'CHANGED';
+      if (to === undefined) {
+        queue.messages = queue.messages.filter((other) => other !== message);
+        queue.counters.deleted += 1;
+        return 'ok';
+      }
+      if (message.state === 'in flight') return 'CHANGED';
+      this.move(name, to, message);
+      queue.counters.moved += 1;
+      return 'ok';
+    });
   }
 
   /** Returns how many messages went, and the takers that ended. */

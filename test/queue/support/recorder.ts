@@ -7,6 +7,7 @@ import type { AnswerPart, RememberedAnswer } from '../../../src/queue/answers.ts
 import type { Entries } from '../../../src/queue/deduplication.ts';
 import type { IdList } from '../../../src/queue/id-list.ts';
 import type {
+  ByOperator,
   Death,
   Journal,
   MessageSlice,
@@ -59,8 +60,9 @@ export type Told =
   | ({
       readonly kind: 'moved';
       readonly to: number;
-      readonly how: Return | undefined;
+      readonly how: Return | ByOperator;
     } & OfQueue)
+  | ({ readonly kind: 'deleted'; readonly by: string } & OfQueue)
   | ({ readonly kind: 'extended'; readonly dueMs: number } & OfQueue)
   | ({ readonly kind: 'redriven' | 'unreadable' } & OfQueue)
   | { readonly kind: 'deduplicated'; readonly number: number; readonly entries: Entries }
@@ -196,9 +198,13 @@ export class Recorder implements Journal {
     this.tell({ kind: 'died', number, how: told(how), ids: listed(ids) });
   }
 
-  moved({ number }: Queue, to: Queue, how: Return | undefined, ids: IdList): void {
-    const copy = how === undefined ? undefined : told(how);
+  moved({ number }: Queue, to: Queue, how: Return | ByOperator, ids: IdList): void {
+    const copy = 'by' in how ? how : told(how);
     this.tell({ kind: 'moved', number, to: to.number, how: copy, ids: listed(ids) });
+  }
+
+  deleted({ number }: Queue, by: string, ids: IdList): void {
+    this.tell({ kind: 'deleted', number, by, ids: listed(ids) });
   }
 
   deduplicated({ number }: Queue, { keys, ids, untilMs }: Entries): number {

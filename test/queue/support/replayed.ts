@@ -57,6 +57,7 @@ const replays: { readonly [K in Fact['kind']]: Replay<K> } = {
   returned: (state, { number, how, ids }) => replayReturned(state, number, how, idList(ids)),
   died: (state, { number, how, ids }) => replayDied(state, number, how, idList(ids)),
   moved: (state, { number, to, how, ids }) => replayMoved(state, number, to, how, idList(ids)),
+  deleted: (state, { number, ids }) => replaySettled(state, number, idList(ids)),
   deduplicated: (state, { number, entries, position }) => {
     if (state.journal instanceof Recorder) state.journal.keyPositions.add(position);
     replayDeduplicated(state, number, entries, position);
