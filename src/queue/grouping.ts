@@ -43,8 +43,8 @@ export function waitInGroup(
   }
   const id = chunk.idAt(index);
   group.add(id);
-  if (chunk.states[index] === IN_FLIGHT) group.out = id;
-  else endTurn(group, id);
+  if (chunk.states[index] === IN_FLIGHT) group.takeOut(id);
+  else group.takeBack(id);
   giveTurn(state, queue, group);
 }
 
@@ -54,7 +54,7 @@ export function passTurn(state: State, queue: Queue, chunk: Chunk, index: number
   if (group === undefined) return;
   const id = chunk.idAt(index);
   group.remove(id);
-  endTurn(group, id);
+  group.takeBack(id);
   giveTurn(state, queue, group);
 }
 
@@ -87,11 +87,6 @@ export function isBehind(queue: Queue, chunk: Chunk, index: number): boolean {
 export function groupOf({ groups }: Queue, chunk: Chunk, index: number): Group | undefined {
   if (chunk.groups === undefined || chunk.groups[index] === 0) return undefined;
   return groups!.withNumber(chunk.groups[index]!);
-}
-
-/** A message that was in flight is not any more. */
-function endTurn(group: Group, id: number): void {
-  if (group.out === id) group.out = 0;
 }
 
 function giveTurn(state: State, queue: Queue, group: Group): void {

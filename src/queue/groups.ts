@@ -16,8 +16,11 @@ export class Group {
   turn = 0;
   /** Messages of it in the queue, in whatever state. */
   members = 0;
-  /** The one that is in flight; 0: none is. It may not be the head: one before it may come back. */
-  out = 0;
+  /**
+   * What is in flight: one at most, but for a moment of a replay, where a copy of another one tells
+   * that it was delivered once. It may not be the head: one before it may come back.
+   */
+  private readonly outs: number[] = [];
   /** Of those that are not dead nor unreadable, rising, from the one at `first` on. */
   private ids: number[] = [];
   private first = 0;
@@ -32,9 +35,24 @@ export class Group {
     return this.first < this.ids.length ? this.ids[this.first]! : 0;
   }
 
+  /** What is in flight; 0: nothing is. */
+  get out(): number {
+    return this.outs[0] ?? 0;
+  }
+
   /** The one that holds up all others; 0: none does. */
   get holder(): number {
-    return this.out === 0 ? this.head : this.out;
+    return this.outs[0] ?? this.head;
+  }
+
+  takeOut(id: number): void {
+    if (!this.outs.includes(id)) this.outs.push(id);
+  }
+
+  /** One that is not out stays so. */
+  takeBack(id: number): void {
+    const at = this.outs.indexOf(id);
+    if (at >= 0) this.outs.splice(at, 1);
   }
 
   get waiting(): number {

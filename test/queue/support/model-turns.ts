@@ -6,12 +6,27 @@ import type { Model, ModelMessage } from './model.ts';
 
 interface Turn {
   readonly since: number;
+  /** Its head went by itself: nobody knows whether one behind it held it up for a moment. */
+  readonly isLoose: boolean;
   readonly head: ModelMessage;
 }
 
 /** Whether nothing but others before it keeps a message. */
 export function isReady({ state, expiresMs }: ModelMessage, now: number): boolean {
   return state === 'ready' && now < expiresMs;
+}
+
+/** Whether it holds up those behind it: not dead, and not overdue where it could be delivered. */
+function isWaiting(message: ModelMessage, now: number): boolean {
+  return message.state === 'ready' ? isReady(message, now) : message.state !== 'dead';
+}
+
+function isOverdue(message: ModelMessage, now: number): boolean {
+  return message.state === 'ready' && !isReady(message, now);
+}
+
+function heldIn({ queues }: Model, head: ModelMessage): boolean {
+  return [...queues.values()].some(({ messages }) => messages.includes(head));
 }
 
 /** One that waits behind another one of its group is held. */
@@ -41,13 +56,18 @@ export class ModelTurns {
       for (const head of this.headsIn(model, name, now)) {
         const key = `${name} ${head.group}`;
         const before = this.turns.get(key);
-        // It came before the others, or it is the next one of those that were ready.
-        const isJoined =
-          before !== undefined && messages.includes(before.head) && isReady(before.head, now);
-        const keeps = isJoined || this.wereReady.has(head);
+        const isThere = before !== undefined && messages.includes(before.head);
+        const isKept = isThere && isWaiting(before.head, now);
+        const keeps = isKept ? isReady(before.head, now) : this.wereReady.has(head);
         const since = before !== undefined && keeps ? before.since : this.next;
-        turns.set(key, { since, head });
+        const isLoose = before !== undefined && (before.isLoose || !isKept);
+        turns.set(key, { since, isLoose, head });
       }
+    }
+    for (const [key, turn] of this.turns) {
+      if (turns.has(key) || !isOverdue(turn.head, now)) continue;
+      // It is to be ended still, and until then whoever comes behind it may have its turn.
+      if (heldIn(model, turn.head)) turns.set(key, { ...turn, isLoose: true });
     }
     this.turns = turns;
     this.next += 1;
@@ -66,9 +86,8 @@ export class ModelTurns {
   headsIn(model: Model, name: string, now: number): ModelMessage[] {
     const heads = new Map<string, ModelMessage>();
     for (const message of model.queues.get(name)?.messages ?? []) {
-      const { group, state } = message;
-      const isOverdue = state === 'ready' && !isReady(message, now);
-      if (group === undefined || state === 'dead' || isOverdue) continue;
+      const { group } = message;
+      if (group === undefined || !isWaiting(message, now)) continue;
       const known = heads.get(group);
       if (known === undefined || message.id < known.id) heads.set(group, message);
     }
@@ -84,9 +103,10 @@ export class ModelTurns {
   /** Those of them whose turn it is; one that became ready only since the last command is last. */
   firstIn(model: Model, name: string, now: number): ModelMessage[] {
     const heads = this.headsIn(model, name, now);
-    const sinceOf = ({ group }: ModelMessage) =>
-      this.turns.get(`${name} ${group}`)?.since ?? this.next;
-    const first = Math.min(...heads.map(sinceOf));
-    return heads.filter((head) => sinceOf(head) === first);
+    const turnOf = ({ group }: ModelMessage) => this.turns.get(`${name} ${group}`);
+    const sinceOf = (head: ModelMessage) => turnOf(head)?.since ?? this.next;
+    const isLoose = (head: ModelMessage) => turnOf(head)?.isLoose === true;
+    const first = Math.min(...heads.filter((head) => !isLoose(head)).map(sinceOf));
+    return heads.filter((head) => isLoose(head) || sinceOf(head) === first);
   }
 }
