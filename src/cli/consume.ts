@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import type { Client, Delivery, Settings } from '../client/client.ts';
 import { WonderqError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { type BrokerFlags, withBroker, withClient } from './environment.ts';
 import { describeFailure, UsageError } from './failure.ts';
 import { parseDelay, parsed, parseVisibility, parseWhole } from './parse.ts';
@@ -16,6 +17,7 @@ const failedDelayMs = 1_000;
 interface Flags extends BrokerFlags {
   readonly concurrency?: string;
   readonly visibility?: string;
+  readonly runMax?: string;
   readonly delay?: string;
 }
 
@@ -27,6 +29,7 @@ export function addConsume(program: Command): void {
     .argument('[arguments...]', 'of the command; put -- before the command if they begin with -')
     .option('--concurrency <n>', 'commands at a time (default: 1)')
     .option('--visibility <ms>', 'how long a lease lasts; it is extended while the command runs')
+    .option('--run-max <ms>', 'for how long it is extended at most; then the message comes again')
     .option(
       '--delay <ms>',
       'before a message whose command failed comes again (default: as the queue says, else 1000)',
@@ -42,6 +45,7 @@ async function consume(
 ): Promise<void> {
   const concurrency = parsed('--concurrency', parseWhole(1, 1_000), flags.concurrency) ?? 1;
   const visibilityMs = parsed('--visibility', parseVisibility, flags.visibility);
+  const runMsMax = parsed('--run-max', parseWhole(1, limits.timerMsMax), flags.runMax);
   const given = parsed('--delay', parseDelay, flags.delay);
   const how = { name: 'wonderq consume', session: true, reconnect: true };
   await withClient(flags, how, async (client) => {
@@ -58,7 +62,7 @@ async function consume(
     };
     const onError = (error: unknown) => console.error(describeFailure(error));
     const delayMs = given ?? ((await backsOff(client, queue)) ? undefined : failedDelayMs);
-    const options = { concurrency, visibilityMs, delayMs, onError };
+    const options = { concurrency, visibilityMs, runMsMax, delayMs, onError };
     const consumer = client.consume(queue, run, options);
     const stop = () => void consumer.stop();
     process.once('SIGTERM', stop);

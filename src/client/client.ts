@@ -273,6 +273,7 @@ export class Client extends Looking {
       creditBytes: options.creditBytes ?? 0,
       visibilityMs: options.visibilityMs,
       isDetached: this.#connection.options.session === undefined,
+      runMsMax: options.runMsMax ?? Number.POSITIVE_INFINITY,
       delayMs: typeof delayMs === 'function' ? delayMs : () => delayMs,
       onError,
     });

@@ -32,6 +32,8 @@ export interface ConsumerSettings {
   readonly creditBytes: number;
   readonly visibilityMs: number | undefined;
   readonly isDetached: boolean;
+  /** Infinity: for as long as the handler runs. */
+  readonly runMsMax: number;
   readonly delayMs: DelayOf;
   readonly onError: (error: unknown, delivery: Delivery | undefined) => void;
 }
@@ -42,6 +44,8 @@ interface Holding {
   readonly lease: Lease;
   /** When its lease is extended next, by `performance.now()`. */
   extendAtMs: number;
+  /** It is extended no longer than to then; infinity: its handler has not begun, or has no bound. */
+  runUntilMs: number;
   /** Its lease ended before its handler did. */
   isLost: boolean;
 }
@@ -112,7 +116,8 @@ export class Consumer {
   #take(delivery: Delivery): void {
     const lease = this.#connection.held.add(delivery);
     const extendAtMs = lease.untilMs - delivery.visibilityMs / 2;
-    const holding = { delivery, lease, extendAtMs, isLost: false };
+    const runUntilMs = Number.POSITIVE_INFINITY;
+    const holding = { delivery, lease, extendAtMs, runUntilMs, isLost: false };
     this.#holdings.add(holding);
     this.#ready.push(holding);
     this.#extensions.setFor(extendAtMs);
@@ -131,6 +136,7 @@ export class Consumer {
   async #run(holding: Holding): Promise<void> {
     const { delivery } = holding;
     this.#running += 1;
+    holding.runUntilMs = performance.now() + this.#settings.runMsMax;
     try {
       await this.#handler(delivery);
       this.#finish(holding, { kind: 'ack', timeMs: undefined });
@@ -201,19 +207,21 @@ export class Consumer {
     for (const holding of this.#holdings) {
       const { visibilityMs } = holding.delivery;
       if (holding.isLost || holding.lease.isSettling) continue;
+      if (holding.lease.untilMs >= holding.runUntilMs) continue;
       if (holding.extendAtMs <= nowMs + visibilityMs * EXTEND_SHARE) {
         holding.extendAtMs = nowMs + visibilityMs / 2;
-        this.#extend(holding);
+        this.#extend(holding, nowMs);
       }
       nextMs = Math.min(nextMs, holding.extendAtMs);
     }
     this.#extensions.setFor(nextMs);
   }
 
-  #extend(holding: Holding): void {
+  #extend(holding: Holding, nowMs: number): void {
     const { delivery } = holding;
     const { queue, visibilityMs } = delivery;
-    const manner = { kind: 'extend', timeMs: visibilityMs } as const;
+    const leftMs = Math.ceil(holding.runUntilMs - nowMs);
+    const manner = { kind: 'extend', timeMs: Math.min(visibilityMs, leftMs) } as const;
     this.#connection.gathering.settle(manner, queue, delivery, {
       settled: (_slot, code) => {
         if (code !== undefined) holding.isLost = true;

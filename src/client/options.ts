@@ -86,6 +86,11 @@ export interface ConsumeOptions {
    */
   creditBytes?: number | undefined;
   visibilityMs?: number | undefined;
+  /**
+   * How long leases are extended for a handler that runs; then its message comes again, as one that
+   * failed. Default: for as long as it runs.
+   */
+  runMsMax?: number | undefined;
   /** How long a message waits after its handler has thrown. Default: as the queue says. */
   delayMs?: number | DelayOf | undefined;
   /** What a handler threw, an ack that came too late, or why the broker ended the subscription. */
@@ -156,10 +161,11 @@ export function checkReceiveOptions(options: ReceiveOptions, batchMessagesMax: n
 }
 
 export function checkConsumeOptions(options: ConsumeOptions): void {
-  const { concurrency, prefetch, creditBytes, visibilityMs, delayMs } = options;
+  const { concurrency, prefetch, creditBytes, visibilityMs, delayMs, runMsMax } = options;
   checkInteger('concurrency', concurrency, 1, limits.creditMax / 2);
   checkInteger('prefetch', prefetch, 0, limits.creditMax / 2);
   checkInteger('creditBytes', creditBytes, 0, Number.MAX_SAFE_INTEGER);
   checkVisibility(visibilityMs);
+  checkInteger('runMsMax', runMsMax, 1, limits.timerMsMax);
   if (typeof delayMs !== 'function') checkDelay(delayMs);
 }

@@ -134,7 +134,12 @@ test(
       [client.createQueue('orders', { visibilityMs: 0.5 }), 'BAD_REQUEST', 'settings.visibilityMs'],
     ];
     for (const [call, code, field] of checks) await rejects(call, { code, field });
-    for (const options of [{ concurrency: 0 }, { prefetch: -1 }, { delayMs: 0.5 }]) {
+    for (const options of [
+      { concurrency: 0 },
+      { prefetch: -1 },
+      { delayMs: 0.5 },
+      { runMsMax: 0 },
+    ]) {
       assert.throws(() => client.consume('orders', () => {}, options), /must be an integer/);
     }
     const seen = await broker.request('produce');

@@ -151,6 +151,28 @@ test(
 );
 
 test(
+  'the lease of a handler that has run for its time is extended no further',
+  withFake(async (broker, client) => {
+    settleAll(broker);
+    const handling = new Handling();
+    const options = { runMsMax: 700 };
+    const consumer = client.consume('orders', handling.handler, options);
+    const subscribe = await broker.request('subscribe');
+    broker.connection.deliver(subscribe.id, [{ id: 1 }, { id: 2 }], { visibilityMs: 600 });
+    const extensionsOf = (receipt: string) =>
+      broker.seen.filter(({ name, receipts }) => name === 'extend' && receipts.includes(receipt));
+    // The second one waits for its handler all the while.
+    await eventually('five of the one that waits', () => extensionsOf('2-1002').length >= 5);
+    const times = extensionsOf('1-1001').map(({ visibilityMs }) => visibilityMs!);
+    assert.ok(times.length <= 3 && times.at(-1)! < 600, `${times}`);
+    handling.end(1);
+    await eventually('the second handler', () => handling.started.length === 2);
+    handling.end(2);
+    await consumer.stop();
+  }),
+);
+
+test(
   'a waiting message whose lease is lost gets no handler',
   withFake(async (broker, client) => {
     settleAll(broker);
