@@ -44,7 +44,7 @@ interface Holding {
   readonly lease: Lease;
   /** When its lease is extended next, by `performance.now()`. */
   extendAtMs: number;
-  /** It is extended no longer than to then; infinity: its handler has not begun, or has no bound. */
+  /** It is extended to then at most; infinity: its handler has not begun, or has no bound. */
   runUntilMs: number;
   /** Its lease ended before its handler did. */
   isLost: boolean;
