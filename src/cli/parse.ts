@@ -52,12 +52,14 @@ export function parseDurability(text: string): Durability {
   throw new Error(`must be write or fsync, not "${text}"`);
 }
 
-const states = ['ready', 'in flight', 'delayed', 'dead', 'unreadable'] as const;
+const states = ['ready', 'held', 'in flight', 'delayed', 'dead', 'unreadable'] as const;
 
 /** Of a message. */
 export function parseState(text: string): MessageStateName {
   const state = states.find((name) => name === text.replace('-', ' '));
-  if (state === undefined) throw new Error(`must be ready, in-flight, delayed, dead or unreadable`);
+  if (state === undefined) {
+    throw new Error('must be ready, held, in-flight, delayed, dead or unreadable');
+  }
   return state;
 }
 

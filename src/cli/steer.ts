@@ -46,7 +46,7 @@ function add(program: Command, name: string, description: string): Command {
     .description(description)
     .argument('<queue>')
     .argument('<id...>')
-    .option('--state <state>', 'those that are ready, in-flight, delayed, dead or unreadable still')
+    .option('--state <state>', 'those that are ready, held, in-flight, delayed, dead or unreadable')
     .option('--deliveries <n>', 'those that were delivered so often, and not since')
     .option('--json', 'an object');
 }

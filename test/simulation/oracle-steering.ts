@@ -103,6 +103,7 @@ export class SteeringOracle {
       message.gone !== undefined ||
       isMaybeAcked(message) ||
       isMaybePurged(message) ||
+      message.mayBeDropped ||
       (letters !== undefined && mortalQueues.includes(message.queue)) ||
       history.isMaybeOverdue(message, life, nowMs);
     if (!mayBeGone) throw new Violation(`${is} but nobody took it away`);

@@ -106,9 +106,7 @@ export function viewOf(state: State) {
   const sessions = [...state.sessions.all()].sort((a, b) => a.number - b.number);
   const templates = [...state.templates.values()].sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
   return {
-    templates: templates.map(({ pattern, position, ...template }) => {
-      return { pattern, position, settings: settingsOf(template) };
-    }),
+    ...(templates.length > 0 && { templates: templates.map(templateView) }),
     queues: queues.map((queue) => {
       const { number, name, createdMs, paused, position, ready, inFlight, delayed, bytes } = queue;
       const settings = settingsOf(queue);
@@ -122,6 +120,10 @@ export function viewOf(state: State) {
       return { number, key, name, position, leaseCount, leases: leasesOf(state, session), answers };
     }),
   };
+}
+
+function templateView({ pattern, position, ...template }: Template) {
+  return { pattern, position, settings: settingsOf(template) };
 }
 
 /** Those that are set, in the order of their table, however they were read. */
