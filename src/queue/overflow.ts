@@ -89,8 +89,12 @@ function mayDrop({ settings, groups }: Queue): boolean {
   return settings.whenFull === 'dropOldest' && (groups === undefined || groups.size === 0);
 }
 
-/** What is too much with `load`; not above 0: nothing. */
+/**
+ * What is too much with `load`; not above 0: nothing. Who adds nothing has no part in what is too
+ * much already.
+ */
 function overflow(queue: Queue, load: Load): Load {
+  if (load.messages === 0) return nothing;
   const { messagesMax = Infinity, bytesMax = Infinity } = queue.settings;
   const { ready, held, delayed, inFlight, bytes, deadBytes } = queue;
   return {

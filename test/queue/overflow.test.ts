@@ -194,6 +194,18 @@ test('a limit below what is there takes nothing by itself, and goes in slices', 
   assert.equal(ids(rig), [count - 3, count - 2, count - 1, count]);
 });
 
+test('what is known already neither is refused nor makes room where there is too much', () => {
+  for (const whenFull of ['refuse', 'dropOldest'] as const) {
+    const rig = rigWith({});
+    const keys = ['a', 'b', 'c'];
+    rig.produceOnce('q', bodies(1, 1, 1), keys);
+    configure(rig, { messagesMax: 2, whenFull });
+    const parts = rig.produceOnce('q', bodies(1), ['a']);
+    assert.equal(parts, [{ firstId: 2, count: 1, isDuplicate: true }]);
+    assert.equal(ids(rig), [2, 3, 4]);
+  }
+});
+
 test('what is held by its group counts, and never goes', () => {
   const dropping = rigWith({ messagesMax: 3, whenFull: 'dropOldest' });
   const refused = () => dropping.produce('q', 1, 0, 0, { group: 'a' });
