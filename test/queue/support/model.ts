@@ -590,6 +590,7 @@ export class Model {
 
 /** Lets the oldest of the lowest priority go where that helps. Returns whether there is room. */
 function makeRoom(queue: ModelQueue, bodies: readonly Buffer[]): boolean {
+  if (bodies.length === 0) return true;
   const bytesOf = (all: readonly Buffer[]) => all.reduce((sum, { length }) => sum + length, 0);
   const fits = (messages: readonly ModelMessage[]) =>
     messages.length + bodies.length <= queue.messagesMax &&
