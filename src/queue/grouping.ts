@@ -42,7 +42,7 @@ export function waitInGroup(
     queue.held += 1;
   }
   const id = chunk.idAt(index);
-  group.add(id);
+  group.waiting.add(id);
   if (chunk.states[index] === IN_FLIGHT) group.takeOut(id);
   else group.takeBack(id);
   giveTurn(state, queue, group);
@@ -53,7 +53,7 @@ export function passTurn(state: State, queue: Queue, chunk: Chunk, index: number
   const group = groupOf(queue, chunk, index);
   if (group === undefined) return;
   const id = chunk.idAt(index);
-  group.remove(id);
+  group.waiting.remove(id);
   group.takeBack(id);
   giveTurn(state, queue, group);
 }

@@ -3,10 +3,8 @@
  * their IDs, and whose turn is next. Plain containers; what enters and leaves is decided elsewhere.
  */
 import assert from 'node:assert';
+import { SortedIds } from './sorted-ids.ts';
 import { Turns } from './turns.ts';
-
-/** So many IDs at the front may be gone before the list is written anew. */
-const gonesMax = 64;
 
 export class Group {
   readonly key: string;
@@ -20,10 +18,9 @@ export class Group {
    * What is in flight: one at most, but for a moment of a replay, where a copy of another one tells
    * that it was delivered once. It may not be the head: one before it may come back.
    */
-  private readonly outs: number[] = [];
-  /** Of those that are not dead nor unreadable, rising, from the one at `first` on. */
-  private ids: number[] = [];
-  private first = 0;
+  readonly outs: number[] = [];
+  /** Those that are not dead nor unreadable. */
+  readonly waiting = new SortedIds();
 
   constructor(key: string, number: number) {
     this.key = key;
@@ -32,7 +29,7 @@ export class Group {
 
   /** The one whose turn it is; 0: there is none. */
   get head(): number {
-    return this.first < this.ids.length ? this.ids[this.first]! : 0;
+    return this.waiting.first;
   }
 
   /** What is in flight; 0: nothing is. */
@@ -54,50 +51,13 @@ export class Group {
     const at = this.outs.indexOf(id);
     if (at >= 0) this.outs.splice(at, 1);
   }
-
-  get waiting(): number {
-    return this.ids.length - this.first;
-  }
-
-  add(id: number): void {
-    const { ids } = this;
-    const at = this.search(id);
-    if (at === ids.length) ids.push(id);
-    else if (ids[at] !== id) ids.splice(at, 0, id);
-  }
-
-  /** One that is not there stays so. */
-  remove(id: number): void {
-    const at = this.search(id);
-    if (this.ids[at] !== id) return;
-    if (at > this.first) {
-      this.ids.splice(at, 1);
-      return;
-    }
-    this.first += 1;
-    if (this.first < gonesMax || this.first * 2 < this.ids.length) return;
-    this.ids = this.ids.slice(this.first);
-    this.first = 0;
-  }
-
-  /** The index of `id`, or of the first above it. */
-  private search(id: number): number {
-    let low = this.first;
-    let high = this.ids.length;
-    if (low < high && this.ids[low] === id) return low;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.ids[middle]! < id) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
 }
 
 export class Groups {
   private readonly byKey = new Map<string, Group>();
-  private readonly byNumber = new Map<number, Group>();
-  private nextNumber = 1;
+  /** By number, counted from 1. A number that is free is given again: a column holds them. */
+  private readonly byNumber: (Group | undefined)[] = [undefined];
+  private readonly free: number[] = [];
   readonly turns = new Turns();
 
   get size(): number {
@@ -105,7 +65,7 @@ export class Groups {
   }
 
   withNumber(number: number): Group {
-    const group = this.byNumber.get(number);
+    const group = this.byNumber[number];
     assert(group !== undefined, 'a message belongs to a group that is there');
     return group;
   }
@@ -114,16 +74,16 @@ export class Groups {
   entered(key: string): Group {
     const known = this.byKey.get(key);
     if (known !== undefined) return known;
-    const group = new Group(key, this.nextNumber);
-    this.nextNumber += 1;
+    const group = new Group(key, this.free.pop() ?? this.byNumber.length);
     this.byKey.set(key, group);
-    this.byNumber.set(group.number, group);
+    this.byNumber[group.number] = group;
     return group;
   }
 
   forget(group: Group): void {
     this.byKey.delete(group.key);
-    this.byNumber.delete(group.number);
+    this.byNumber[group.number] = undefined;
+    this.free.push(group.number);
     this.turns.delete(group);
   }
 

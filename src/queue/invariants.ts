@@ -97,7 +97,10 @@ function checkGroups(queue: Queue): void {
   for (const group of queue.groups?.all() ?? []) {
     const ids = found.get(group);
     assert(ids !== undefined && members > 0, 'a group has members');
-    assert(group.waiting === ids.length && group.head === (ids[0] ?? 0), 'a group knows its head');
+    assert(
+      group.waiting.size === ids.length && group.head === (ids[0] ?? 0),
+      'a group knows its head',
+    );
     assert(out.has(group) === group.out > 0, 'a group knows which one is out');
     const isFree = group.out === 0 && group.head !== 0;
     const isNext = isFree && queue.locate(group.head) && isHeldFound(queue);

@@ -36,7 +36,7 @@ const commands: readonly (readonly [weight: number, command: Command])[] = [
   [0.5, deleteOne],
   [2, configureOne],
   [1, setTemplate],
-  [1, deleteTemplate],
+  [1.5, deleteTemplate],
   [14, redriveSome],
   [6, steerSome],
   [3, blockOrUnblock],
