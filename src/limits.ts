@@ -54,6 +54,8 @@ export const limits = {
   deduplicationIdBytesMax: 128,
   /** Of the key of a message group. */
   groupBytesMax: 128,
+  /** Of one queue, at a time: far fewer than a map can hold. */
+  deduplicationIdsMax: 4_000_000,
   deduplicationMsDefault: 5 * MINUTE_MS,
   deduplicationMsMax: 30 * DAY_MS,
   creditMax: 100_000,

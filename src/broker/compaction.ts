@@ -165,7 +165,7 @@ export class Compaction {
       template.position = journal.templateSet(template);
       if (++written % factsPerTurn === 0) await this.turnEnds();
     }
-    for (const queue of [...state.deduplicating]) await this.copyKeys(queue, boundary);
+    await this.copyKeys(boundary);
     for (const session of [...state.sessions.all()]) {
       if (state.sessions.withNumber(session.number) !== session) continue;
       if (this.copySession(session, boundary)) await this.turnEnds();
@@ -174,12 +174,18 @@ export class Compaction {
   }
 
   /** Deduplication IDs whose windows last longer than the segment that tells them. */
-  private async copyKeys(queue: Queue, boundary: number): Promise<void> {
+  private async copyKeys(boundary: number): Promise<void> {
     const { state, time } = this.core;
-    let from: number | undefined = 0;
-    while (from !== undefined && state.deduplicating.has(queue)) {
-      from = restateKeys(state, queue, from, boundary, time.now());
-      await this.turnEnds();
+    let looked = 0;
+    for (const queue of [...state.deduplicating]) {
+      let from: number | undefined = 0;
+      while (from !== undefined && state.deduplicating.has(queue)) {
+        looked += 1 + Math.min(queue.deduplication!.size, limits.turnMessagesMax);
+        from = restateKeys(state, queue, from, boundary, time.now());
+        if (looked < limits.turnMessagesMax) continue;
+        looked = 0;
+        await this.turnEnds();
+      }
     }
   }
 

@@ -10,7 +10,7 @@ import type { RefusedReceipt } from '../queue/answers.ts';
 import type { MessageSlice } from '../queue/journal.ts';
 import { dropOldest, isLimited, loadOf, refuseGroups, refuseOverflow } from '../queue/overflow.ts';
 import { produce, queueToProduceTo } from '../queue/produce.ts';
-import { produceOnce } from '../queue/produce-once.ts';
+import { produceOnce, refuseTooManyKeys } from '../queue/produce-once.ts';
 import type { Durability, Queue } from '../queue/queue.ts';
 import type { Connection, RunningRequest } from './connection.ts';
 import { type Core, durabilityNumber } from './core.ts';
@@ -49,6 +49,9 @@ export function executeProduce(
   // What has begun is finished, whatever has become of the queue meanwhile.
   const begun = progress === undefined ? undefined : state.existing(request.queue);
   const queue = begun ?? queueToProduceTo(state, request.queue, nowMs);
+  if (progress === undefined && request.deduplicationIds.length > 0) {
+    refuseTooManyKeys(state, queue, request.deduplicationIds.length, nowMs);
+  }
   const done = progress?.done ?? 0;
   if (done === 0 && isLimited(queue) && !hasRoom(core, request, progress, queue, nowMs)) {
     connection.running = progress ?? begin(core, 0);

@@ -1,12 +1,15 @@
 /**
  * Produce with deduplication IDs: what the queue knows already is not produced again.
  */
+import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { Deduplication, type Entries, type Needed } from './deduplication.ts';
 import type { MessageSlice } from './journal.ts';
 import { type ProduceManner, produce } from './produce.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
+
+const retryAfterMs = 1000;
 
 /** Messages that follow each other: new ones, or one that is a duplicate of an earlier message. */
 export interface Part {
@@ -49,13 +52,38 @@ export function produceOnce(
   return parts;
 }
 
-/** Lets go of a slice of the deduplication IDs of each queue whose window is over. */
+/** Refuses more deduplication IDs than a queue may know; nothing is produced yet. */
+export function refuseTooManyKeys(
+  state: State,
+  { name, deduplication }: Queue,
+  count: number,
+  nowMs: number,
+): void {
+  if (deduplication === undefined) return;
+  forgetKeys(state, deduplication, nowMs, limits.sliceMessagesMax);
+  if (deduplication.size + count <= limits.deduplicationIdsMax) return;
+  const what = `queue ${name} knows as many deduplication IDs as it can`;
+  throw new WonderqError('QUEUE_FULL', what, { field: 'deduplicationIds', retryAfterMs });
+}
+
+/**
+ * Lets go of a slice of the deduplication IDs whose window is over. The queues that were looked at
+ * are the last ones next time.
+ */
 export function forgetDuplicates(state: State, nowMs: number): void {
+  const looked: Queue[] = [];
+  let room = limits.sliceMessagesMax;
   for (const queue of state.deduplicating) {
-    forgetKeys(state, queue.deduplication!, nowMs, limits.sliceMessagesMax);
-    if (queue.deduplication!.size > 0) continue;
-    queue.deduplication = undefined;
+    if (room <= 0) break;
+    const { size } = queue.deduplication!;
+    forgetKeys(state, queue.deduplication!, nowMs, room);
+    room -= size - queue.deduplication!.size + 1;
+    looked.push(queue);
+  }
+  for (const queue of looked) {
     state.deduplicating.delete(queue);
+    if (queue.deduplication!.size > 0) state.deduplicating.add(queue);
+    else queue.deduplication = undefined;
   }
 }
 

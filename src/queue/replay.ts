@@ -20,7 +20,7 @@ import {
   type Return,
 } from './journal.ts';
 import { admitSlice } from './produce.ts';
-import { countKeys, noteKeys } from './produce-once.ts';
+import { countKeys, forgetKeys, noteKeys } from './produce-once.ts';
 import { forgetQueue, retireLanes } from './purge.ts';
 import { type Paused, Queue, type QueueSettings } from './queue.ts';
 import type { MessageSnapshot } from './relocate.ts';
@@ -102,6 +102,7 @@ export function replayProduced(
   position: number,
 ): void {
   const queue = queueNumbered(state, queueNumber);
+  state.replayedMs = Math.max(state.replayedMs, nowMs);
   state.nextId = Math.max(state.nextId, firstId + messages.count);
   admitSlice(state, queue, priority, firstId, nowMs, dueMs, expiresMs, messages, position);
 }
@@ -180,7 +181,10 @@ export function replayDeduplicated(
   entries: Entries,
   position: number,
 ): void {
-  noteKeys(state, queueNumbered(state, queueNumber), entries, position, true);
+  const queue = queueNumbered(state, queueNumber);
+  noteKeys(state, queue, entries, position, true);
+  // As when they came: those over by then are not kept, however many a log tells.
+  forgetKeys(state, queue.deduplication!, state.replayedMs, 2 * entries.keys.length);
 }
 
 export function replayExtended(

@@ -48,6 +48,8 @@ export class State {
   nextToken = 0;
   /** Queues in which something may have become possible since the last dispatch. */
   readonly changed = new Set<Queue>();
+  /** The latest time that the log told so far, while it is read. */
+  replayedMs = 0;
   /** Queues that know deduplication IDs. */
   readonly deduplicating = new Set<Queue>();
   /** Walks over all messages that are under way. */

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { limits } from '../../src/limits.ts';
 import { checkInvariants } from '../../src/queue/invariants.ts';
-import { forgetDuplicates, restateKeys } from '../../src/queue/produce-once.ts';
+import { forgetDuplicates, refuseTooManyKeys, restateKeys } from '../../src/queue/produce-once.ts';
 import { deleteQueue, purge } from '../../src/queue/purge.ts';
 import { seededRandom } from '../support/random.ts';
 import { messagesOf } from './support/replayed.ts';
@@ -128,6 +128,46 @@ test('those of a queue that was deleted are freed bit by bit', () => {
     [rig.state.isFreeing, rig.recorder.keys.size, rig.recorder.liveBytes],
     [false, 0, 0],
   );
+});
+
+test('a log is read without those that are over by then, however many it tells', () => {
+  const rig = new Rig();
+  rig.produce('q', 1);
+  rig.state.required('q').settings = { deduplicationMs: 1 };
+  for (let round = 0; round < 50; round += 1) {
+    rig.nowMs += 1;
+    once(rig, ...Array.from({ length: 100 }, (_, at) => `${round} ${at}`));
+  }
+  const { state } = rig.replayed();
+  assert.ok(state.required('q').deduplication!.size <= 300);
+});
+
+test('as many queues as there are, a slice of all', () => {
+  const rig = new Rig();
+  for (let at = 0; at < 1_500; at += 1) rig.produceOnce(`q${at}`, [Buffer.from('x')], ['a']);
+  rig.nowMs += windowMs;
+  const sizeAfter = () => {
+    forgetDuplicates(rig.state, rig.nowMs);
+    return rig.state.deduplicating.size;
+  };
+  assert.equal([sizeAfter(), sizeAfter(), sizeAfter()], [1_000, 500, 0]);
+});
+
+test('a queue knows no more than it can', () => {
+  const rig = new Rig();
+  once(rig, 'a');
+  const refusal = (count: number) => {
+    try {
+      refuseTooManyKeys(rig.state, rig.state.required('q'), count, rig.nowMs);
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+    return undefined;
+  };
+  const { deduplicationIdsMax: most } = limits;
+  assert.equal([refusal(most - 1), refusal(most)], [undefined, 'QUEUE_FULL']);
+  rig.nowMs += windowMs;
+  assert.is(refusal(most), undefined, 'those that are over make room');
 });
 
 test('what stands before a boundary is told again, slice by slice, and then nothing more', () => {
