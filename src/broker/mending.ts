@@ -112,7 +112,10 @@ export class Mender {
       else this.#name(queue);
     }
     if (!hasHoles) return;
-    for (const queue of this.#state.queuesByNumber.values()) this.#breakCycle(queue);
+    for (const queue of this.#state.queuesByNumber.values()) {
+      this.#breakCycle(queue);
+      this.#releaseBeside(queue);
+    }
     for (const session of [...this.#state.sessions.all()]) this.#end(session);
   }
 
@@ -283,6 +286,13 @@ export class Mender {
     queue.settings = { ...settings, deadQueue: undefined };
     this.#set(queue);
     this.mended.deadQueuesCleared.push(name);
+  }
+
+  /** That one of a group was settled may be lost: the one that was delivered after it has it. */
+  #releaseBeside(queue: Queue): void {
+    for (const { outs } of queue.groups?.all() ?? []) {
+      for (const id of outs.slice(0, -1)) this.#release(queue, id);
+    }
   }
 
   #set(queue: Queue): void {
