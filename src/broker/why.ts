@@ -112,8 +112,11 @@ function textOfReady(reason: ReadyReason, of: string): string {
     }
     case 'GROUP_HELD':
       return `message ${reason.by} of its group is before it, and not settled`;
-    case 'OTHER_GROUPS_FIRST':
-      return `so many other groups have their turn first: ${reason.groups}`;
+    case 'OTHER_GROUPS_FIRST': {
+      const { groups, isMore } = reason;
+      const are = groups === 1 ? 'group is' : 'groups are';
+      return `${isMore ? 'at least ' : ''}${groups} ${are} before it, by turn or ID`;
+    }
     case 'BODY_BEING_READ':
       return `the next body of queue ${of} is being read from the disk`;
     case 'NOBODY_WAITS':

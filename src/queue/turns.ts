@@ -33,11 +33,13 @@ export class Turns {
     return this.line[this.first]!;
   }
 
-  /** How many come before it; it stands in the line. */
-  before(group: Group): number {
+  /** How many of the first ones are `meant`, counted to `most`. */
+  countFirst(meant: (group: Group) => boolean, most: number): number {
     let count = 0;
-    for (let at = this.first; at < group.turn - this.passed - 1; at += 1) {
-      if (this.stands(at)) count += 1;
+    for (let at = this.first; at < this.line.length && count < most; at += 1) {
+      if (!this.stands(at)) continue;
+      if (!meant(this.line[at]!)) break;
+      count += 1;
     }
     return count;
   }

@@ -39,7 +39,7 @@ export type Reason =
   /** Another message of its group comes first, and is settled first. */
   | { readonly code: 'GROUP_HELD'; readonly group: string; readonly by: number }
   /** So many groups have their turn before. */
-  | { readonly code: 'OTHER_GROUPS_FIRST'; readonly groups: number }
+  | { readonly code: 'OTHER_GROUPS_FIRST'; readonly groups: number; readonly isMore: boolean }
   /** `isMore`: there may be more of them. */
   | { readonly code: 'OTHERS_FIRST'; readonly messages: number; readonly isMore: boolean }
   | { readonly code: 'BODY_BEING_READ' }
@@ -111,10 +111,9 @@ function reasonsOfReady(state: State, queue: Queue, holdups: Holdups): Reason[] 
   if (holdups.isOverloaded) reasons.push({ code: 'OVERLOADED' });
   const { foundChunk, foundIndex } = queue;
   const group = groupOf(queue, foundChunk!, foundIndex);
-  if (group === undefined) reasons.push(...orderReasons(queue));
-  else if (group.holder !== foundChunk!.idAt(foundIndex)) {
-    reasons.push({ code: 'GROUP_HELD', group: group.key, by: group.holder });
-  } else reasons.push(...turnReasons(queue, group));
+  if (group === undefined || group.holder === foundChunk!.idAt(foundIndex)) {
+    reasons.push(...orderReasons(queue), ...turnReasons(queue, group));
+  } else reasons.push({ code: 'GROUP_HELD', group: group.key, by: group.holder });
   if (queue.isFetching) reasons.push({ code: 'BODY_BEING_READ' });
   reasons.push(...lineReasons(state, queue));
   // On a full disk whoever waits has left the line, whether it reads or not.
@@ -127,9 +126,14 @@ function orderReasons(queue: Queue): Reason[] {
   return messages > 0 ? [{ code: 'OTHERS_FIRST', messages, isMore }] : [];
 }
 
-function turnReasons(queue: Queue, group: Group): Reason[] {
-  const groups = queue.groups!.turns.before(group);
-  return groups > 0 ? [{ code: 'OTHER_GROUPS_FIRST', groups }] : [];
+/** Of a group those are before it whose turn is; of none those whose message has a lower ID. */
+function turnReasons({ groups, foundLane, foundChunk, foundIndex }: Queue, own?: Group): Reason[] {
+  if (groups === undefined || foundLane!.priority > 0) return [];
+  const id = foundChunk!.idAt(foundIndex);
+  const isBefore = (other: Group) => (own === undefined ? other.head < id : other !== own);
+  const most = limits.sliceMessagesMax;
+  const count = groups.turns.countFirst(isBefore, most);
+  return count > 0 ? [{ code: 'OTHER_GROUPS_FIRST', groups: count, isMore: count === most }] : [];
 }
 
 /** Of the located message, which is not ready. */

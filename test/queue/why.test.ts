@@ -20,6 +20,10 @@ interface Row {
 
 const nobody: Reason = { code: 'NOBODY_WAITS' };
 
+function grouped(rig: Rig, ...groups: (string | undefined)[]): void {
+  for (const group of groups) rig.produce('q', 1, 0, 0, { group });
+}
+
 function fail(rig: Rig, failuresMax: number): void {
   rig.state.required('q').settings = { failuresMax };
   for (let failures = 0; failures < failuresMax; failures += 1) {
@@ -176,6 +180,37 @@ const rows: Readonly<Record<string, Row>> = {
     arrange: (rig) => rig.ack('q', receiptsOf(rig.take('q'))),
     id: null,
     reasons: [{ code: 'EMPTY' }, nobody],
+  },
+  'behind another one of its group': {
+    arrange: (rig) => grouped(rig, 'a', 'a'),
+    id: 3,
+    reasons: [{ code: 'GROUP_HELD', group: 'a', by: 2 }, nobody],
+  },
+  'behind one of its group that is out': {
+    arrange: (rig) => {
+      grouped(rig, 'a', 'a');
+      rig.take('q', { messages: 2 });
+    },
+    id: 3,
+    reasons: [{ code: 'GROUP_HELD', group: 'a', by: 2 }, nobody],
+  },
+  'the first one of its group, whose turn is later': {
+    arrange: (rig) => grouped(rig, 'a', 'b'),
+    id: 3,
+    reasons: [
+      { code: 'OTHERS_FIRST', messages: 1, isMore: false },
+      { code: 'OTHER_GROUPS_FIRST', groups: 1, isMore: false },
+      nobody,
+    ],
+  },
+  'of no group, behind those of groups': {
+    arrange: (rig) => grouped(rig, 'a', 'b', undefined, 'c'),
+    id: 4,
+    reasons: [
+      { code: 'OTHERS_FIRST', messages: 1, isMore: false },
+      { code: 'OTHER_GROUPS_FIRST', groups: 2, isMore: false },
+      nobody,
+    ],
   },
   'a queue in which none is ready': {
     arrange: (rig) => {
