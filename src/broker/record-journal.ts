@@ -288,7 +288,10 @@ export class RecordJournal implements Journal {
    * its bytes.
    */
   copied(queue: Queue, copy: MessageSnapshot, buffer: Buffer, start: number): number {
-    const bytesMax = numbersBytesMax + copy.failures.length * returnBytesMax + copy.length;
+    // The bytes of a message tell its group, where there are any.
+    const group = Buffer.from(copy.length === 0 ? (copy.group ?? '') : '');
+    const failuresBytesMax = copy.failures.length * returnBytesMax;
+    const bytesMax = numbersBytesMax + failuresBytesMax + group.length + copy.length;
     const position = this.begin(RECORD.copied, bytesMax);
     const first = this.at;
     this.number(queue.number);
@@ -304,6 +307,7 @@ export class RecordJournal implements Journal {
     this.number(copy.expiresMs);
     this.number(copy.failures.length);
     for (const failure of copy.failures) this.how(failure);
+    this.bytes(group);
     const message = position + (this.at - first);
     this.copy(buffer, start, start + copy.length);
     this.end();

@@ -334,8 +334,9 @@ export class RecordParser {
     const dueMs = reader.next();
     const expiresMs = this.version === 1 ? 0 : reader.next();
     const failures = this.version === 1 ? [] : this.failures();
+    const told = this.version < 3 ? '' : reader.text();
     const length = reader.end - reader.at;
-    const group = length > 0 ? this.finder.find(reader, 1).groups?.[0] : undefined;
+    const group = length > 0 ? this.finder.find(reader, 1).groups?.[0] : told || undefined;
     const counts = { deliveryCount, failureCount, session, token, dueMs, expiresMs, failures };
     const copy = { id, priority, producedMs, length, state, ...counts, group };
     const position = this.position + (reader.at - this.start);

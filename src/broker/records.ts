@@ -36,7 +36,7 @@ const changedVersions: Readonly<Record<number, number>> = {
   [RECORD.queueSet]: 3,
   [RECORD.produced]: 2,
   [RECORD.returned]: 2,
-  [RECORD.copied]: 2,
+  [RECORD.copied]: 3,
   [RECORD.died]: 2,
   [RECORD.moved]: 2,
 };

@@ -10,12 +10,14 @@ import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { writeMessage } from '../../src/protocol/requests.ts';
 import { Session } from '../../src/queue/session.ts';
 import type { State } from '../../src/queue/state.ts';
+import { LostRange } from '../../src/queue/unreadable.ts';
 import { answerSome } from '../queue/support/answering.ts';
 import { randomCommand } from '../queue/support/commands.ts';
 import { Compaction } from '../queue/support/compaction.ts';
 import { Comparison } from '../queue/support/comparison.ts';
 import type { Fact } from '../queue/support/recorder.ts';
-import { replayFact } from '../queue/support/replayed.ts';
+import { messagesOf, replayFact } from '../queue/support/replayed.ts';
+import { Rig } from '../queue/support/rig.ts';
 import { printedSeed, seededRandom } from '../support/random.ts';
 import { freshState, seen, write } from './support/facts.ts';
 import { MemoryLog } from './support/memory-log.ts';
@@ -31,6 +33,8 @@ function framed(fact: Fact): Fact {
     return writer.at - before;
   };
   if (fact.kind === 'copied') {
+    // One whose bytes rotted has none.
+    if (fact.copy.length === 0) return fact;
     const length = write(fact.bytes, fact.copy.group);
     return { ...fact, bytes: writer.take(), copy: { ...fact.copy, length } };
   }
@@ -82,6 +86,21 @@ function compact(comparison: Comparison): void {
   while (compaction.step(4096));
   compaction.finish();
 }
+
+test('a copy without its bytes tells its group', () => {
+  const rig = new Rig();
+  rig.produce('q', 2, 0, 0, { group: 'a' });
+  rig.take('q', { messages: 1 });
+  const [out] = messagesOf(rig.state, 'q');
+  const lost = new LostRange(rig.state, out!.position, out!.position + 1);
+  while (lost.lose());
+  const compaction = new Compaction(rig.state, rig.recorder, rig.recorder.end);
+  while (compaction.step(4096));
+  compaction.finish();
+  const state = readBack(rig.recorder.facts.map(framed));
+  const { available, behind, inFlight } = state.required('q');
+  assert.equal([available, behind, inFlight], [0, 1, 1]);
+});
 
 test('lists of IDs that rise and fall, and the largest numbers', () => {
   const largest = Number.MAX_SAFE_INTEGER;

@@ -37,7 +37,8 @@ export class Compaction {
       const from = queue.foundChunk!.positions[queue.foundIndex]!;
       assert.ok(from < this.boundary, 'what is surveyed stands before the boundary');
       snapshotLocated(this.state, queue, snapshot);
-      const body = this.recorder.bodyAt(from, snapshot.length);
+      const { length } = snapshot;
+      const body = length === 0 ? Buffer.alloc(0) : this.recorder.bodyAt(from, length);
       move(this.state, queue, this.recorder.copied(queue, snapshot, body));
       this.copiedCount += 1;
     }
