@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Client, connect, Message } from '../src/client/client.ts';
-import { startBroker } from '../src/server/start-broker.ts';
-import { temporary } from './support/temporary.ts';
+import { type Client, Message } from '../src/client/client.ts';
+import { serving } from './support/serving.ts';
 
 const test = suite('unused');
 
@@ -75,22 +74,16 @@ const many = (options: object) =>
 
 test(
   'a plain queue enters nothing of them',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client) => {
     await roundOf(client, 'plain', many({}));
     const calls = await callsDuring(() => roundOf(client, 'plain', many({})));
     assert.equal([...calls], []);
-    await client.close();
-    await broker.stop();
   }),
 );
 
 test(
   'what is used is counted',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client) => {
     await client.createQueue('used', { messagesMax: 1000, timeToLiveMs: 60_000 });
     const calls = await callsDuring(async () => {
       await client.produce('used', 'x', { deduplicationId: 'a' });
@@ -100,8 +93,6 @@ test(
       const isMet = [...calls.keys()].some((key) => key.startsWith(`queue/${name}.ts `));
       assert.ok(isMet, name);
     }
-    await client.close();
-    await broker.stop();
   }),
 );
 

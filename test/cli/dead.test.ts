@@ -7,17 +7,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said, wonderq } from '../support/broker.ts';
 import { rejects } from '../support/rejects.ts';
+import { serving } from '../support/serving.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('dead');
-
-async function said(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
-}
 
 async function figuresOf(url: string) {
   const { queues } = JSON.parse(await said('stats', '--json', '--url', url));
@@ -149,9 +144,7 @@ test(
 
 test(
   'more than one request redrives all',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client) => {
     await client.createQueue('orders', { failuresMax: 1 });
     const bodies = Array.from({ length: 2_500 }, (_, index) => `${index}`);
     const ids = await client.produceMany('orders', bodies);
@@ -167,8 +160,6 @@ test(
       redriven: 0,
       refused: [{ id: ids[0], code: 'NOT_DEAD' }],
     });
-    await client.close();
-    await broker.stop();
   }),
 );
 

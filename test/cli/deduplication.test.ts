@@ -5,19 +5,14 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { connect, Message } from '../../src/client/client.ts';
+import { Message } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said, wonderq } from '../support/broker.ts';
 import { rejects } from '../support/rejects.ts';
+import { serving } from '../support/serving.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('deduplication');
-
-async function said(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
-}
 
 test(
   'a script that begins anew produces once',
@@ -56,9 +51,7 @@ function windowOf(settings: object): unknown {
 
 test(
   'a batch tells its duplicates apart, and single messages too',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client) => {
     const keyed = (...keys: (string | undefined)[]) =>
       keys.map((deduplicationId, at) => new Message(`${at}`, { deduplicationId }));
     const [a, b] = await client.produceMany('orders', keyed('a', 'b'));
@@ -85,16 +78,12 @@ test(
     assert.is(confirmations[3]!.id, confirmations[2]!.id);
     const info = await client.getQueue('orders');
     assert.is((info.counters as { duplicates: number }).duplicates, 4);
-    await client.close();
-    await broker.stop();
   }),
 );
 
 test(
   'what cannot be meant is refused, and names the field',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client, url) => {
     const bad = { code: 'BAD_REQUEST', field: 'deduplicationId' };
     for (const deduplicationId of ['', 'x'.repeat(129)]) {
       await rejects(client.produce('orders', 'x', { deduplicationId }), bad);
@@ -102,11 +91,9 @@ test(
     await rejects(client.produceMany('orders', ['x', 'y'], { deduplicationId: 'a' }), bad);
     const settings = { deduplicationMs: 0 };
     await rejects(client.createQueue('orders', settings), { field: 'settings.deduplicationMs' });
-    const flags = ['--deduplication-id', 'a', '--url', broker.url];
+    const flags = ['--deduplication-id', 'a', '--url', url];
     const { code, stderr } = await wonderq('produce', 'orders', 'x', 'y', ...flags);
     assert.equal([code, stderr.includes('--deduplication-id is of one message')], [64, true]);
-    await client.close();
-    await broker.stop();
   }),
 );
 

@@ -4,20 +4,15 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { connect, Message } from '../../src/client/client.ts';
+import { Message } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejects } from '../support/rejects.ts';
+import { serving } from '../support/serving.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('groups');
-
-async function said(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
-}
 
 async function receive(url: string) {
   const line = await said('receive', 'orders', '--json', '--url', url);
@@ -54,9 +49,7 @@ test(
 
 test(
   'a consumer works on several groups at once, and on each in order',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client) => {
     const groups = ['a', 'b', 'c', 'd'];
     const messages = Array.from(
       { length: 80 },
@@ -87,24 +80,18 @@ test(
         [...ids].sort((a, b) => a - b),
       );
     assert.is(most, groups.length);
-    await client.close();
-    await broker.stop();
   }),
 );
 
 test(
   'what cannot be meant is refused, and names the field',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client) => {
     for (const group of ['', 'x'.repeat(129)]) {
       await rejects(client.produce('orders', 'x', { group }), { field: 'group' });
     }
     const both = { group: 'a', priority: 1 };
     await rejects(client.produce('orders', 'x', both), { field: 'priority' });
     await rejects(client.produceMany('orders', ['x'], both), { field: 'priority' });
-    await client.close();
-    await broker.stop();
   }),
 );
 

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said as outputOf, wonderq } from '../support/broker.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('look');
@@ -23,10 +23,8 @@ function withBroker(body: (url: string) => Promise<void>) {
   });
 }
 
-async function said(url: string, ...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words, '--url', url);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
+function said(url: string, ...words: string[]): Promise<string> {
+  return outputOf(...words, '--url', url);
 }
 
 /** Cells of a table, without its head. */

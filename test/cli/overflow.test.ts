@@ -4,19 +4,13 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said, wonderq } from '../support/broker.ts';
 import { rejects } from '../support/rejects.ts';
+import { serving } from '../support/serving.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('overflow');
-
-async function said(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
-}
 
 test(
   'a full queue refuses, or drops its oldest, over a restart too',
@@ -47,9 +41,7 @@ test(
 
 test(
   'the client hears when to come again, and what cannot be meant',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client, url) => {
     await client.createQueue('q', { bytesMax: 100 });
     const full = { code: 'QUEUE_FULL', field: 'queue', retryAfterMs: 1000 };
     await rejects(client.produceMany('q', ['x'.repeat(60), 'y'.repeat(60)]), full);
@@ -67,11 +59,9 @@ test(
     const { settings } = await client.getQueue('q');
     const { messagesMax, bytesMax, whenFull } = settings as Record<string, unknown>;
     assert.equal([messagesMax, bytesMax, whenFull], [7, null, 'refuse']);
-    const words = ['queues', 'configure', 'q', '--when-full', 'drop_oldest', '--url', broker.url];
+    const words = ['queues', 'configure', 'q', '--when-full', 'drop_oldest', '--url', url];
     const { code, stderr } = await wonderq(...words);
     assert.equal([code, stderr.includes('--when-full must be refuse or dropOldest')], [64, true]);
-    await client.close();
-    await broker.stop();
   }),
 );
 

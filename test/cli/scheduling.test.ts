@@ -7,18 +7,13 @@ import * as assert from 'uvu/assert';
 import { parseDelay, parseTime, parseTimeToLive } from '../../src/cli/parse.ts';
 import { type Client, connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said, wonderq } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { rejects } from '../support/rejects.ts';
+import { serving } from '../support/serving.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('scheduling');
-
-async function said(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
-}
 
 interface Figures {
   readonly ready: number;
@@ -80,9 +75,7 @@ test(
 
 test(
   'the client says it in one produce or many, and hears that a message was gone',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client) => {
     await client.produceMany('q', ['a', 'b'], { notBefore: new Date(Date.now() + 50) });
     const deliveries = await client.receive('q', { waitMs: 10_000, max: 2 });
     assert.equal(
@@ -99,8 +92,6 @@ test(
     const farMs = Date.now() + 4_000 * 86_400_000;
     const tooFar = client.produce('q', 'x', { notBefore: farMs });
     await rejects(tooFar, { code: 'BAD_REQUEST', field: 'notBeforeMs' });
-    await client.close();
-    await broker.stop();
   }),
 );
 

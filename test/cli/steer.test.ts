@@ -6,17 +6,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect, type MessageInfo } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said, wonderq } from '../support/broker.ts';
 import { rejects } from '../support/rejects.ts';
+import { serving } from '../support/serving.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('steer');
-
-async function said(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
-}
 
 test(
   'delete and move: outcomes, counters and traces, over a restart',
@@ -76,9 +71,7 @@ test(
 
 test(
   'a queue that was made anew under its name is not hit',
-  temporary(async (dataDir) => {
-    const broker = await startBroker({ dataDir, port: 0 });
-    const client = await connect(broker.url);
+  serving(async (client, url) => {
     const createdMs = Number((await client.createQueue('orders')).createdMs);
     assert.is(await client.purgeQueue('orders', { createdMs }), 0);
     await client.deleteQueue('orders', { createdMs });
@@ -88,7 +81,7 @@ test(
     await rejects(client.purgeQueue('orders', { createdMs }), changed);
     await rejects(client.deleteQueue('orders', { createdMs }), changed);
     await rejects(client.redrive('orders', { createdMs, ids: [1] }), changed);
-    const flags = ['--created', String(createdMs), '--url', broker.url];
+    const flags = ['--created', String(createdMs), '--url', url];
     for (const words of [
       ['queues', 'purge'],
       ['queues', 'delete'],
@@ -101,8 +94,6 @@ test(
     assert.is(ready, 1);
     const seen = { createdMs: Number(queue.createdMs) };
     assert.is(await client.purgeQueue('orders', seen), 1);
-    await client.close();
-    await broker.stop();
   }),
 );
 

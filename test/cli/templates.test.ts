@@ -7,17 +7,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/client.ts';
 import { startBroker } from '../../src/server/start-broker.ts';
-import { wonderq } from '../support/broker.ts';
+import { said, wonderq } from '../support/broker.ts';
 import { rejects } from '../support/rejects.ts';
 import { temporary } from '../support/temporary.ts';
 
 const test = suite('templates');
-
-async function said(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await wonderq(...words);
-  assert.is(code, 0, stderr);
-  return stdout.trimEnd();
-}
 
 test(
   'what is set holds for queues to come, over restarts and a repair',

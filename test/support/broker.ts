@@ -2,6 +2,7 @@
 // serves until the test ends it.
 
 import { join, relative, resolve } from 'node:path';
+import * as assert from 'uvu/assert';
 import { type Client, connect } from '../../src/client/client.ts';
 import { builtVariable } from '../runner/build.ts';
 import { type Ending, run, type Start, type TestProcess } from './processes.ts';
@@ -44,6 +45,13 @@ export const main = programWords('src/cli/main.ts');
 /** Runs a command of the command line to its end. */
 export function wonderq(...words: string[]): Promise<Ending & { stdout: string; stderr: string }> {
   return run(process.execPath, [...main, ...words]);
+}
+
+/** What a command that succeeds says on standard output. */
+export async function said(...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await wonderq(...words);
+  assert.is(code, 0, stderr);
+  return stdout.trimEnd();
 }
 
 export interface Served {
