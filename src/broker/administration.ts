@@ -181,8 +181,7 @@ function redriveSome(core: Core, args: Arguments, _nowMs: number, by: string): O
   const limit = whole(args, 'limit', 1, sliceMax, sliceMax);
   const isElsewhere = args.to !== undefined && args.to !== null;
   const to = isElsewhere ? state.required(name(args, 'to'), 'to') : queue;
-  const { count, refused } = redrive(state, queue, to, eachOnce(args) ?? deadIds(queue, limit), by);
-  return outcomeWith(count, refused);
+  return outcomeWith(redrive(state, queue, to, eachOnce(args) ?? deadIds(queue, limit), by));
 }
 
 function eachOnce(args: Arguments): number[] | undefined {

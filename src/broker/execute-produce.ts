@@ -105,23 +105,15 @@ function executeOnce(
   slice: MessageSlice,
   nowMs: number,
 ): void {
-  const { session } = connection;
-  const sequenced = request.sequence === 0 ? undefined : session;
+  const session = sequencedSession(connection, request);
   const keys = request.deduplicationIds;
   for (const part of produceOnce(core.state, queue, request, slice, keys, nowMs)) {
     const { firstId, count, isDuplicate } = part;
     if (isDuplicate) running.refused.push({ index: running.done, code: 'DUPLICATE' });
     running.done += count;
     const complete = running.done === request.messages.count;
-    remember(
-      core,
-      sequenced,
-      request,
-      complete,
-      count,
-      firstId,
-      isDuplicate ? duplicate : undefined,
-    );
+    const refused = isDuplicate ? duplicate : undefined;
+    remember(core, session, request, complete, count, firstId, refused);
     addRun(running.runs, firstId, count);
   }
   conclude(core, connection, request, running);

@@ -2,7 +2,7 @@
  * The verbs about single messages: delete and move, each with how it was seen where that is said.
  */
 import type { MessageState } from '../queue/chunk.ts';
-import { deleteMessages, type Meant, moveMessages, type Steered } from '../queue/steer.ts';
+import { deleteMessages, type Meant, moveMessages } from '../queue/steer.ts';
 import { type Arguments, badField, isWhole, name } from './arguments.ts';
 import type { Core } from './core.ts';
 import { messageStates } from './record-description.ts';
@@ -19,7 +19,7 @@ import {
 export const steeringVerbs: Readonly<Record<string, Verb>> = {
   'message.delete': {
     act: (core, args, nowMs, by) =>
-      outcomeOf(deleteMessages(core.state, queueAsSeen(core, args), meantBy(args), by, nowMs)),
+      outcomeWith(deleteMessages(core.state, queueAsSeen(core, args), meantBy(args), by, nowMs)),
     value: (_core, args, outcome) => ({ deleted: outcome.value, ...refusedOf(args, outcome) }),
   },
   'message.move': {
@@ -32,11 +32,7 @@ function move(core: Core, args: Arguments, nowMs: number, by: string): Outcome {
   const queue = queueAsSeen(core, args);
   const to = core.state.required(name(args, 'to'), 'to');
   if (to === queue) throw badField('to', 'must be another queue');
-  return outcomeOf(moveMessages(core.state, queue, to, meantBy(args), by, nowMs));
-}
-
-function outcomeOf({ count, refused }: Steered): Outcome {
-  return outcomeWith(count, refused);
+  return outcomeWith(moveMessages(core.state, queue, to, meantBy(args), by, nowMs));
 }
 
 function refusedOf(args: Arguments, outcome: Outcome) {

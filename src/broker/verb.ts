@@ -6,6 +6,7 @@ import { WonderqError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { RefusedReceipt } from '../queue/answers.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { Steered } from '../queue/steer.ts';
 import { type Arguments, badField, isWhole, name, whole } from './arguments.ts';
 import type { Core } from './core.ts';
 
@@ -28,7 +29,7 @@ export interface Outcome {
 }
 
 /** As the rules tell it. */
-export function outcomeWith(count: number, refused: readonly RefusedReceipt[]): Outcome {
+export function outcomeWith({ count, refused }: Steered): Outcome {
   return { value: count, refused: refused.length === 0 ? undefined : refused };
 }
 

@@ -6,15 +6,9 @@ import type { RefusedReceipt } from './answers.ts';
 import { DEAD } from './chunk.ts';
 import type { Queue } from './queue.ts';
 import type { State } from './state.ts';
+import type { Steered } from './steer.ts';
 import { transfer } from './transfer.ts';
 import { revive } from './transitions.ts';
-
-export interface Redriven {
-  /** How many were dead. */
-  readonly count: number;
-  /** The others, by their index among the IDs. */
-  readonly refused: readonly RefusedReceipt[];
-}
 
 /** Those of `ids` that are dead; `to` may be the queue itself. `by` is the operator's name. */
 export function redrive(
@@ -23,7 +17,7 @@ export function redrive(
   to: Queue,
   ids: readonly number[],
   by: string,
-): Redriven {
+): Steered {
   const { ids: redriven } = state;
   const refused: RefusedReceipt[] = [];
   redriven.clear();
